@@ -1,0 +1,1 @@
+"""Sign and verify evidence with identities instead of keys."""

@@ -1,0 +1,75 @@
+"""Streaming hashes of files, and the digests that name evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, TypeAlias
+
+from attest.errors import UsageError
+
+Algorithm: TypeAlias = Literal["sha256", "sha384", "sha512"]
+
+SIZES: dict[Algorithm, int] = {"sha256": 32, "sha384": 48, "sha512": 64}
+
+_CHUNK = 1_048_576
+_TARGET = re.compile(r"(sha256|sha512):([0-9a-f]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """What is known of one content: raw digests by algorithm, None where it was not computed."""
+
+    sha256: bytes | None = None
+    sha384: bytes | None = None
+    sha512: bytes | None = None
+
+    def get(self, algorithm: Algorithm) -> bytes | None:
+        """The raw digest by an algorithm, if known."""
+        return {"sha256": self.sha256, "sha384": self.sha384, "sha512": self.sha512}[algorithm]
+
+    def hex(self) -> dict[str, str]:
+        """Every known digest as lowercase hex, by algorithm name."""
+        return {name: value.hex() for name in SIZES if (value := self.get(name)) is not None}
+
+
+def of_bytes(data: bytes) -> Digests:
+    """All digests of bytes in memory."""
+    return Digests(
+        sha256=hashlib.sha256(data).digest(),
+        sha384=hashlib.sha384(data).digest(),
+        sha512=hashlib.sha512(data).digest(),
+    )
+
+
+def of_stream(stream: BinaryIO, algorithms: frozenset[Algorithm]) -> Digests:
+    """Digests of a stream, read once to its end in bounded memory.
+
+    Args:
+        stream: binary stream; read from where it stands.
+        algorithms: which digests to compute.
+    """
+    hashers = {name: hashlib.new(name) for name in algorithms}
+    while chunk := stream.read(_CHUNK):
+        for hasher in hashers.values():
+            hasher.update(chunk)
+    return Digests(**{name: hasher.digest() for name, hasher in hashers.items()})
+
+
+def parse_target(text: str) -> Digests | None:
+    """Read `sha256:HEX` or `sha512:HEX`; None if the text is not of that form.
+
+    Raises:
+        UsageError: `invalid_digest` if it starts like a digest and is not one.
+    """
+    match = _TARGET.fullmatch(text)
+    if match is None:
+        if text.startswith(("sha256:", "sha512:")):
+            raise UsageError("invalid_digest", f"{text[:80]!r} is not a digest in lowercase hex")
+        return None
+    name, digits = match.groups()
+    if len(digits) != (64 if name == "sha256" else 128):
+        raise UsageError("invalid_digest", f"a {name} digest has a length other than {len(digits)}")
+    value = bytes.fromhex(digits)
+    return Digests(sha256=value) if name == "sha256" else Digests(sha512=value)

@@ -1,0 +1,101 @@
+"""The one error tree: every failure has a stable code and an exit code.
+
+AttestError
+├── verdicts about evidence (exit 1)
+│   ├── MalformedEvidence      the evidence breaks its format
+│   ├── VerificationFailed     a signature, proof or time does not verify
+│   │   └── Untrusted          issued by nobody in the trusted root
+│   └── PolicyViolation        verified, but not by whom the policy requires
+└── no verdict (exit 2)
+    ├── UsageError             the call itself is wrong, or a file cannot be read
+    ├── PolicyFileError        the policy file is wrong
+    ├── TrustError             no usable trust material
+    ├── NetworkError           a service could not be reached
+    └── SigningError           a service or key refused to sign
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+EXIT_OK: int = 0
+EXIT_VERDICT: int = 1
+EXIT_NO_VERDICT: int = 2
+
+
+class AttestError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    Args:
+        code: stable snake_case name; what programs and tests match on.
+        message: what was wrong, in one line; untrusted text in it may be raw, renderers escape it.
+        hint: what the reader can do next.
+        where: entry name, JSON path or step in which it happened.
+        rule: rule of the published document (`R-049`) or step of the engine (`step 5`).
+    """
+
+    exit_code: ClassVar[Literal[1, 2]] = 2
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.rule = rule
+        #: The full report of the verification that ended in this error; set by `attest.verify`.
+        self.report: object | None = None
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.code}: {self.message}{place}"
+
+
+class MalformedEvidence(AttestError):
+    """The evidence does not follow its published format."""
+
+    exit_code: ClassVar[Literal[1, 2]] = 1
+
+
+class VerificationFailed(AttestError):
+    """A signature, proof, time or digest does not verify."""
+
+    exit_code: ClassVar[Literal[1, 2]] = 1
+
+
+class Untrusted(VerificationFailed):
+    """Issued by nobody in the trusted root: neither good nor broken, it counts for nothing."""
+
+
+class PolicyViolation(AttestError):
+    """The evidence verifies, but not as the policy requires."""
+
+    exit_code: ClassVar[Literal[1, 2]] = 1
+
+
+class UsageError(AttestError):
+    """The call is wrong, or an input cannot be read: no verdict."""
+
+
+class PolicyFileError(AttestError):
+    """The policy file is wrong: no verdict."""
+
+
+class TrustError(AttestError):
+    """There is no usable trust material: no verdict."""
+
+
+class NetworkError(AttestError):
+    """A service could not be reached: no verdict."""
+
+
+class SigningError(AttestError):
+    """A signing service, identity or key refused."""
