@@ -165,6 +165,10 @@ class Members:
         """The error for a bad member; the caller raises it."""
         return MalformedEvidence(self._code, message, where=self.path(key))
 
+    def names(self) -> list[str]:
+        """The member names, in document order."""
+        return list(self._members)
+
     def has(self, key: str) -> bool:
         """Whether the member is there and not null (protobuf JSON: null is absent)."""
         self._asked.add(key)
