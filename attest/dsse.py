@@ -1,34 +1,19 @@
-"""The DSSE envelope: what is signed, and the bytes that the signature covers."""
+"""DSSE: the bytes that an envelope's signature covers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-#: Payload type of in-toto statements (Evidence Pack R-064a).
+#: Payload type of in-toto statements; the only one that attest signs.
 IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Pre-Authentication Encoding: the bytes that a DSSE signature covers.
+    """The pre-authentication encoding of a payload: what is signed instead of the payload itself.
 
     Args:
-        payload_type: the envelope's payload type; its length counts in UTF-8 bytes.
-        payload: the raw payload.
+        payload_type: the envelope's `payloadType`; encoded as UTF-8.
+        payload: the payload bytes exactly as in the envelope, after base64.
 
-    Source: DSSE protocol v1.0.2, "Signature Definition".
+    Source: DSSE v1.0.0 protocol.md, "Signature Definition"; both lengths count bytes.
     """
-    name = payload_type.encode("utf-8")
-    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UntrustedEnvelope:
-    """An envelope as read from a bundle. Its `keyid` is bound by nothing and not kept."""
-
-    payload_type: str
-    payload: bytes
-    signature: bytes
-
-    def signed_bytes(self) -> bytes:
-        """The bytes that the signature must cover."""
-        return pae(self.payload_type, self.payload)
+    kind = payload_type.encode("utf-8")
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
