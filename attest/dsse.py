@@ -1,6 +1,8 @@
-"""DSSE: the bytes that an envelope's signature covers."""
+"""DSSE: an envelope as read, and the bytes that its signature covers."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 #: Payload type of in-toto statements; the only one that attest signs.
 IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -17,3 +19,16 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     """
     kind = payload_type.encode("utf-8")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UntrustedEnvelope:
+    """An envelope as read from a bundle. Its `keyid` is bound by nothing and not kept."""
+
+    payload_type: str
+    payload: bytes
+    signature: bytes
+
+    def signed_bytes(self) -> bytes:
+        """The bytes that the signature must cover."""
+        return pae(self.payload_type, self.payload)

@@ -88,7 +88,7 @@ def _subject(item: Members) -> Subject:
     for name in digests.names():
         value = digests.string(name)
         if name in SIZES:
-            size = SIZES[name]  # type: ignore[index]  # `in` does not narrow a str to a Literal
+            size = SIZES[name]
             decode_hex(value, where=digests.path(name), code="invalid_subject", size=size)
         listed.append((name, value))
     if not listed:

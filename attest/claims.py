@@ -1,0 +1,137 @@
+"""Certificate to identity: the subject alternative name and Fulcio's claims, by one OID table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from cryptography import x509
+
+from attest.errors import MalformedEvidence
+
+_CODE = "invalid_certificate"
+_FULCIO = "1.3.6.1.4.1.57264.1."
+#: Name of each claim by the last arc of its OID; up to 6 raw bytes, from 8 on DER UTF8String.
+#: Source: sigstore/fulcio, docs/oid-info.md.
+CLAIMS: dict[int, str] = {
+    1: "issuer-v1",
+    2: "github-workflow-trigger",
+    3: "github-workflow-sha",
+    4: "github-workflow-name",
+    5: "github-workflow-repository",
+    6: "github-workflow-ref",
+    8: "issuer",
+    9: "build-signer-uri",
+    10: "build-signer-digest",
+    11: "runner-environment",
+    12: "source-repository-uri",
+    13: "source-repository-digest",
+    14: "source-repository-ref",
+    15: "source-repository-identifier",
+    16: "source-repository-owner-uri",
+    17: "source-repository-owner-identifier",
+    18: "build-config-uri",
+    19: "build-config-digest",
+    20: "build-trigger",
+    21: "run-invocation-uri",
+    22: "source-repository-visibility",
+    23: "deployment-environment",
+    24: "token-subject",
+}
+_RAW_UP_TO = 6
+#: Fulcio puts user names into an otherName of this type.
+_USERNAME = x509.ObjectIdentifier(_FULCIO + "7")
+
+SubjectKind: TypeAlias = Literal["email", "uri", "username"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateIdentity:
+    """Who a Fulcio certificate names.
+
+    `subject` is the one subject alternative name as text; `issuer` the OIDC issuer that vouched
+    for it; `claims` every known extension by name.
+    """
+
+    subject: str
+    kind: SubjectKind
+    issuer: str
+    claims: Mapping[str, str] = field(hash=False)
+
+    @property
+    def principal(self) -> str:
+        """What is counted: a person by folded e-mail, a workflow without its ref, else the subject.
+
+        Source: design, section 7 "Principals".
+        """
+        if self.kind == "email":
+            return f"email:{self.subject.casefold()}"
+        repository = self.claims.get("source-repository-identifier") or self.claims.get(
+            "source-repository-uri"
+        )
+        workflow = self.claims.get("build-signer-uri")
+        if repository and workflow:
+            return f"workflow:{self.issuer}#{repository}#{workflow.rpartition('@')[0] or workflow}"
+        return f"subject:{self.issuer}#{self.subject}"
+
+
+def read_identity(certificate: x509.Certificate) -> CertificateIdentity:
+    """Read who a certificate names; the caller says whether the certificate is trusted.
+
+    Args:
+        certificate: a leaf certificate.
+
+    Raises:
+        MalformedEvidence: `invalid_certificate` for anything but exactly one name, an issuer that
+            is missing or contradictory, or a claim that is not a UTF-8 string.
+
+    Source: sigstore/fulcio, docs/oid-info.md and docs/certificate-specification.md; step 3.
+    """
+    try:
+        extensions = certificate.extensions
+    except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+        raise _bad(f"extensions cannot be read: {error}") from None
+    subject, kind = _subject(extensions)
+    claims: dict[str, str] = {}
+    for extension in extensions:
+        arc = extension.oid.dotted_string.removeprefix(_FULCIO)
+        name = CLAIMS.get(int(arc)) if arc.isascii() and arc.isdigit() else None
+        if name and isinstance(extension.value, x509.UnrecognizedExtension):
+            claims[name] = _text(extension.value.value, raw=int(arc) <= _RAW_UP_TO, name=name)
+    issuer = claims.get("issuer") or claims.get("issuer-v1")
+    if not issuer:
+        raise _bad("names no OIDC issuer")
+    if claims.get("issuer-v1", issuer) != issuer:
+        raise _bad("names two different OIDC issuers")
+    return CertificateIdentity(subject=subject, kind=kind, issuer=issuer, claims=claims)
+
+
+def _subject(extensions: x509.Extensions) -> tuple[str, SubjectKind]:
+    try:
+        names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        raise _bad("has no subject alternative name") from None
+    if len(names) != 1:
+        raise _bad(f"has {len(names)} subject alternative names, not one")
+    name = names[0]
+    if isinstance(name, x509.RFC822Name) and name.value:
+        return name.value, "email"
+    if isinstance(name, x509.UniformResourceIdentifier) and name.value:
+        return name.value, "uri"
+    if isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
+        return _text(name.value, raw=False, name="user name"), "username"
+    raise _bad("its subject alternative name is no e-mail, URI or user name")
+
+
+def _text(value: bytes, *, raw: bool, name: str) -> str:
+    from cryptography.hazmat.asn1 import decode_der
+
+    try:
+        return value.decode("utf-8") if raw else decode_der(str, value)
+    except (ValueError, UnicodeDecodeError):
+        raise _bad(f"claim {name} is not a UTF-8 string") from None
+
+
+def _bad(message: str) -> MalformedEvidence:
+    return MalformedEvidence(_CODE, message, where="certificate", rule="step 3")

@@ -1,0 +1,118 @@
+"""Public keys: loading, the hash that goes with each, signature checks."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from attest.digest import Algorithm
+
+_Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+
+_HASHES: dict[Algorithm, _Hash] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+#: Curve -> hash and name in Sigstore's algorithm registry (protobuf PublicKeyDetails).
+_CURVES: dict[str, tuple[Algorithm, str]] = {
+    "secp256r1": ("sha256", "PKIX_ECDSA_P256_SHA_256"),
+    "secp384r1": ("sha384", "PKIX_ECDSA_P384_SHA_384"),
+    "secp521r1": ("sha512", "PKIX_ECDSA_P521_SHA_512"),
+}
+_MIN_RSA_BITS = 2048
+
+
+class PublicKey:
+    """A public key with the one way in which it signs.
+
+    Raises:
+        ValueError: a kind of key that Sigstore's algorithm registry does not have.
+
+    Source: sigstore/architecture-docs, algorithm-registry.md.
+    """
+
+    __slots__ = ("_key", "details", "digest", "spki")
+
+    def __init__(self, key: PublicKeyTypes) -> None:
+        #: DER SubjectPublicKeyInfo.
+        self.spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        #: The digest that its signatures cover; None where the message itself is signed.
+        self.digest: Algorithm | None
+        #: Names that a log entry may give it (PublicKeyDetails).
+        self.details: frozenset[str]
+        self._key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+            self.digest, name = _CURVES[key.curve.name]
+            self.details = frozenset({name})
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            self.digest, self.details = None, frozenset({"PKIX_ED25519"})
+        elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_RSA_BITS:
+            self.digest = "sha256"
+            self.details = frozenset({f"PKIX_RSA_PKCS1V15_{key.key_size}_SHA256"})
+        else:
+            raise ValueError("not a kind of public key that Sigstore uses")
+        self._key = key
+
+    @classmethod
+    def from_der(cls, data: bytes) -> PublicKey:
+        """Load a DER SubjectPublicKeyInfo.
+
+        Raises:
+            ValueError: not a key, or of a kind that Sigstore does not use.
+        """
+        try:
+            return cls(load_der_public_key(data))
+        except UnsupportedAlgorithm as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def key_id(self) -> bytes:
+        """SHA-256 of the SPKI: the key id of ECDSA logs and CT logs (RFC 6962, section 3.2)."""
+        return hashlib.sha256(self.spki).digest()
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Check a signature over a message.
+
+        Args:
+            signature: DER for ECDSA, raw otherwise.
+            message: the message bytes.
+
+        Raises:
+            cryptography.exceptions.InvalidSignature: it does not verify.
+        """
+        if isinstance(self._key, ed25519.Ed25519PublicKey):
+            self._key.verify(signature, message)
+        else:
+            self._verify(signature, message, None)
+
+    def verify_digest(self, signature: bytes, digest: bytes) -> None:
+        """Check a signature over a message whose digest by `self.digest` is given (raw).
+
+        Raises:
+            cryptography.exceptions.InvalidSignature: it does not verify.
+            ValueError: this kind of key signs messages, not digests.
+        """
+        if self.digest is None:
+            raise ValueError("an Ed25519 key signs the message itself")
+        self._verify(signature, digest, Prehashed(_HASHES[self.digest]))
+
+    def _verify(self, signature: bytes, data: bytes, prehashed: Prehashed | None) -> None:
+        if self.digest is None or isinstance(self._key, ed25519.Ed25519PublicKey):
+            raise ValueError("an Ed25519 key signs the message itself")
+        algorithm = prehashed or _HASHES[self.digest]
+        if isinstance(self._key, ec.EllipticCurvePublicKey):
+            self._key.verify(signature, data, ec.ECDSA(algorithm))
+        else:
+            self._key.verify(signature, data, padding.PKCS1v15(), algorithm)

@@ -1,0 +1,74 @@
+"""What verification yields: `VerifiedAttestation` and the bound values it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from attest.claims import CertificateIdentity
+from attest.statement import Statement
+
+Status: TypeAlias = Literal["pass", "fail", "skip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One check that was made: its name, verdict, and what was seen."""
+
+    check: str
+    status: Status
+    code: str | None = None
+    rule: str | None = None
+    where: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedTime:
+    """A time (UTC) at which the signature existed, and who proved it."""
+
+    time: datetime
+    source: Literal["rekor", "tsa"]
+    authority: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedLogEntry:
+    """A log entry that binds this signature.
+
+    `index` is the log's global index where a signature binds it, else None; `origin` is the
+    checkpoint's, None where the log only promised inclusion; `leaf_hash` is 32 raw bytes.
+    """
+
+    log_id: bytes
+    origin: str | None
+    index: int | None
+    proof: Literal["inclusion", "promise"]
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedAttestation:
+    """A signature that verified, with its signer, times and log entries.
+
+    Only `attest.engine.verify` makes one. `statement` is None where an artifact's bytes were
+    signed directly. `instance` names the trust root that everything was checked under.
+    """
+
+    identity: CertificateIdentity
+    certificate_sha256: bytes
+    statement: Statement | None
+    times: tuple[VerifiedTime, ...]
+    log_entries: tuple[VerifiedLogEntry, ...]
+    instance: str
+
+    @property
+    def earliest_time(self) -> datetime:
+        """The earliest verified time (UTC)."""
+        return min(item.time for item in self.times)
+
+    @property
+    def level2(self) -> bool:
+        """Whether a log proof (not only a promise) stands behind it, as Level 2 needs."""
+        return any(entry.proof == "inclusion" for entry in self.log_entries)
