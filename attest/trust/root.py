@@ -1,0 +1,247 @@
+"""`trusted_root.json` to strict types: logs, certificate authorities, timestamp authorities."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from attest.errors import MalformedEvidence, TrustError
+from attest.keys import PublicKey
+from attest.strictjson import JSON, Members, loads
+from attest.trust.instance import PUBLIC, InstanceProfile
+
+MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+_MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.trustedroot.v0.1+json")
+#: Organization in every certificate that the sandbox makes; marks a root as worthless elsewhere.
+SANDBOX_ORGANIZATION = "attest sandbox (not for production)"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+_CODE = "invalid_trusted_root"
+#: Public good's root has 10 kB; a private one with many shards stays far below this.
+_MAX_BYTES = 4 * 1_048_576
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validity:
+    """A validity window (UTC), both ends inclusive; `end` None is open."""
+
+    start: datetime
+    end: datetime | None
+
+    def contains(self, time: datetime) -> bool:
+        """Whether a time lies in the window."""
+        return self.start <= time and (self.end is None or time <= self.end)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """A transparency log or CT log: its key, raw log id, and host as checkpoints name it."""
+
+    log_id: bytes
+    host: str
+    key: PublicKey
+    valid: Validity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authority:
+    """A certificate or timestamp authority: its certificates, the issuing or signing one first."""
+
+    uri: str
+    certificates: tuple[x509.Certificate, ...]
+    valid: Validity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustRoot:
+    """Everything that evidence is checked against, and the profile that says what it must prove."""
+
+    profile: InstanceProfile
+    sha256: bytes
+    sandbox: bool
+    logs: tuple[Log, ...]
+    ct_logs: tuple[Log, ...]
+    authorities: tuple[Authority, ...]
+    timestamp_authorities: tuple[Authority, ...]
+
+    @property
+    def instance(self) -> str:
+        """The name of the instance in reports."""
+        return self.profile.name
+
+    @classmethod
+    def embedded(cls, name: str) -> TrustRoot:
+        """The root of a public instance as shipped with this version.
+
+        Args:
+            name: `sigstore` (public good) or `staging`.
+
+        Raises:
+            TrustError: `unknown_instance`.
+        """
+        profile = PUBLIC.get(name)
+        if profile is None:
+            known = ", ".join(PUBLIC)
+            raise TrustError("unknown_instance", f"no instance {name!r}", hint=f"known: {known}")
+        path = Path(__file__).parent / "embedded" / name / "trusted_root.json"
+        return cls.from_bytes(path.read_bytes(), profile=profile, where=f"embedded {name} root")
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> TrustRoot:
+        """The root in a `trusted_root.json`, or inside a client trust config.
+
+        Args:
+            path: the file; naming it is what makes it trusted.
+
+        Raises:
+            TrustError: `trust_file_unreadable`, `invalid_trusted_root`.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise TrustError(_CODE, f"larger than {_MAX_BYTES} bytes", where=str(path))
+            data = path.read_bytes()
+        except OSError as error:
+            raise TrustError(
+                "trust_file_unreadable", f"cannot read it: {error.strerror}", where=str(path)
+            ) from None
+        profile = InstanceProfile.private(path.name)
+        return cls.from_bytes(data, profile=profile, where=str(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, profile: InstanceProfile, where: str) -> TrustRoot:
+        """Parse a trusted root or a client trust config.
+
+        Args:
+            data: the JSON bytes.
+            profile: what this instance must prove.
+            where: name of the source, for errors.
+
+        Raises:
+            TrustError: `invalid_trusted_root`.
+
+        Source: sigstore_trustroot.proto (TrustedRoot v0.1, ClientTrustConfig v0.1).
+        """
+        try:
+            return _parse(loads(data, where=where), data, profile, where)
+        except MalformedEvidence as error:
+            raise TrustError(_CODE, error.message, where=error.where, hint=error.hint) from None
+
+
+_CONFIG_MEDIA_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+
+
+def _parse(value: JSON, data: bytes, profile: InstanceProfile, where: str) -> TrustRoot:
+    root = Members(value, where=where, code=_CODE)
+    if root.raw("mediaType") == _CONFIG_MEDIA_TYPE:
+        config, root = root, root.members("trustedRoot")
+        config.raw("signingConfig")
+        config.no_others()
+    media_type = root.string("mediaType", "")
+    if media_type not in _MEDIA_TYPES:
+        raise root.fail("mediaType", f"{media_type!r} is not a trusted root of version 0.1")
+    logs = _logs(root, "tlogs")
+    ct_logs = _logs(root, "ctlogs")
+    authorities = _authorities(root, "certificateAuthorities")
+    timestamp_authorities = _authorities(root, "timestampAuthorities")
+    root.no_others()
+    every = [*authorities, *timestamp_authorities]
+    return TrustRoot(
+        profile=profile,
+        sha256=hashlib.sha256(data).digest(),
+        sandbox=any(_is_sandbox(item) for authority in every for item in authority.certificates),
+        logs=logs,
+        ct_logs=ct_logs,
+        authorities=authorities,
+        timestamp_authorities=timestamp_authorities,
+    )
+
+
+def _is_sandbox(certificate: x509.Certificate) -> bool:
+    names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return any(name.value == SANDBOX_ORGANIZATION for name in names)
+
+
+def _logs(root: Members, key: str) -> tuple[Log, ...]:
+    logs: list[Log] = []
+    for item in root.list_of_members(key):
+        public_key = item.members("publicKey")
+        log_id = item.members("logId")
+        log = _log(item, public_key, log_id.base64("keyId"))
+        public_key.no_others()
+        log_id.no_others()
+        item.no_others()
+        if log is not None:
+            logs.append(log)
+    return tuple(logs)
+
+
+def _log(item: Members, public_key: Members, log_id: bytes) -> Log | None:
+    if item.string("hashAlgorithm", "SHA2_256") != "SHA2_256":
+        raise item.fail("hashAlgorithm", "is not SHA2_256")
+    # Operators and checkpoint key ids of newer roots; the key itself decides here.
+    item.string("operator", "")
+    item.raw("checkpointKeyId")
+    public_key.string("keyDetails")
+    raw, valid = public_key.base64("rawBytes"), _validity(public_key)
+    host = urlsplit(item.string("baseUrl")).hostname or ""
+    try:
+        key = PublicKey.from_der(raw)
+    except ValueError:
+        return None  # of a kind we cannot check: what it signs stays untrusted
+    return Log(log_id=log_id, host=host, key=key, valid=valid)
+
+
+def _authorities(root: Members, key: str) -> tuple[Authority, ...]:
+    authorities: list[Authority] = []
+    for item in root.list_of_members(key):
+        item.raw("subject")
+        item.string("operator", "")
+        chain = item.members("certChain")
+        certificates = tuple(_certificate(raw) for raw in chain.list_of_members("certificates"))
+        if not certificates:
+            raise chain.fail("certificates", "is empty")
+        chain.no_others()
+        authority = Authority(
+            uri=item.string("uri", ""), certificates=certificates, valid=_validity(item)
+        )
+        item.no_others()
+        authorities.append(authority)
+    return tuple(authorities)
+
+
+def _certificate(item: Members) -> x509.Certificate:
+    raw = item.base64("rawBytes")
+    item.no_others()
+    try:
+        return x509.load_der_x509_certificate(raw)
+    except ValueError as error:
+        raise item.fail("rawBytes", f"is not a certificate: {error}") from None
+
+
+def _validity(item: Members) -> Validity:
+    window = item.members("validFor")
+    start = _time(window, "start")
+    end = _time(window, "end")
+    window.no_others()
+    if start is None:
+        raise window.fail("start", "is missing")
+    return Validity(start=start, end=end)
+
+
+def _time(window: Members, key: str) -> datetime | None:
+    if not window.has(key):
+        return None
+    text = window.string(key)
+    if not _TIME.fullmatch(text):
+        raise window.fail(key, "is not an RFC 3339 time in UTC")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise window.fail(key, "is not a time") from None
