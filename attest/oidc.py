@@ -1,0 +1,305 @@
+"""Identity tokens: where one is found, what it says before anyone checks it, and keeping it secret.
+
+A token's signature is not checked here; the certificate authority does that. What it says is
+used to refuse early and to tell a person who would sign, never as a fact.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Never, TextIO
+
+from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
+from attest.signing.failures import described, redact, unreachable
+from attest.strictjson import JSON, Members, loads
+
+#: The audience that Sigstore's certificate authorities require.
+AUDIENCE = "sigstore"
+#: Skew between this machine and the issuer that is let pass.
+_LEEWAY = timedelta(seconds=5)
+#: Real tokens have 1 to 4 KB; the bound keeps a wrong file from being read as one.
+_LONGEST = 65_536
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
+#: Environments in which the `id` library finds credentials. Outside them it is not asked: on a
+#: cloud machine it would sign as the machine's service account without anybody's wish.
+_AMBIENT = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME")
+_PERMISSION_LINES = "permissions:\n  id-token: write\n  contents: read"
+
+
+class _Secret:
+    """A value that shows itself only when asked by name."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("an identity token is never pickled or copied")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityToken:
+    """An OIDC identity token. Its text never shows in repr, str, logs or pickles.
+
+    `issuer` and `identity` are what the token says of itself, to be shown as that; `expires` is
+    UTC.
+    """
+
+    issuer: str
+    identity: str
+    expires: datetime
+    _secret: _Secret
+
+    def reveal(self) -> str:
+        """The token itself, only for the service that it is meant for."""
+        return self._secret.reveal()
+
+    @classmethod
+    def from_text(cls, text: str, *, now: datetime | None = None) -> IdentityToken:
+        """Read a token (a JWT in compact form) and refuse one that cannot work.
+
+        Args:
+            text: the token; white space around it is ignored.
+            now: UTC; the time to judge its validity at, by default the clock's.
+
+        Raises:
+            SigningError: `token_malformed`, `token_wrong_audience`, `token_expired`,
+                `token_not_yet_valid`.
+
+        Source: OpenID Connect Core 2; RFC 7519.
+        """
+        try:
+            return _read(text.strip(), now or datetime.now(UTC))
+        except MalformedEvidence as error:
+            # What was read must not be quoted: it is part of the token.
+            place = f" at {error.where}" if error.where else ""
+            raise _malformed(f"its claims are not what OpenID Connect requires{place}") from None
+
+
+def _malformed(what: str) -> SigningError:
+    return SigningError(
+        "token_malformed",
+        f"the identity token cannot be read: {what}",
+        hint="give an OpenID Connect ID token (a JWT of three parts), as a value, @FILE, or - "
+        "for standard input",
+    )
+
+
+def _read(text: str, now: datetime) -> IdentityToken:
+    match = _COMPACT.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
+        raise _malformed("it is not a JWT in compact form")
+    payload = match.group(1)
+    try:
+        raw = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    except ValueError:
+        raise _malformed("its payload is not base64url") from None
+    claims = Members(loads(raw, where="token"), where="token", code="token_malformed")
+    issuer, subject = claims.string("iss"), claims.string("sub")
+    audience = claims.raw("aud")
+    if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
+        raise SigningError(
+            "token_wrong_audience",
+            f"the identity token is not made for the audience {AUDIENCE!r}",
+            hint=f"request a token with the audience {AUDIENCE!r}",
+        )
+    expires = _date(claims, "exp")
+    if expires <= now:
+        raise SigningError(
+            "token_expired",
+            f"the identity token expired at {expires:%Y-%m-%dT%H:%M:%SZ}",
+            hint="request a new token and sign again at once; tokens last only minutes",
+        )
+    begins = _date(claims, "nbf" if claims.has("nbf") else "iat")
+    if begins > now + _LEEWAY:
+        raise SigningError(
+            "token_not_yet_valid",
+            f"the identity token is valid only from {begins:%Y-%m-%dT%H:%M:%SZ}",
+            hint="check this machine's clock",
+        )
+    return IdentityToken(
+        issuer=_federated(claims.raw("federated_claims")) or issuer,
+        identity=_identity(claims) or subject,
+        expires=expires,
+        _secret=_Secret(text),
+    )
+
+
+def _date(claims: Members, name: str) -> datetime:
+    value = claims.raw(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**37:
+        raise claims.fail(name, "must be seconds since 1970")
+    return datetime.fromtimestamp(math.floor(value), UTC)
+
+
+def _identity(claims: Members) -> str | None:
+    """Whom the certificate will most likely name: an e-mail address or a GitHub workflow."""
+    if claims.has("email"):
+        return claims.string("email")
+    if claims.has("job_workflow_ref"):
+        return f"https://github.com/{claims.string('job_workflow_ref')}"
+    return None
+
+
+def _federated(value: JSON) -> str | None:
+    """The issuer behind Sigstore's own login service, which is the one that certificates name."""
+    connector = value.get("connector_id") if isinstance(value, dict) else None
+    return connector if isinstance(connector, str) else None
+
+
+def read_argument(argument: str, *, stdin: TextIO) -> str:
+    """The token text that `--identity-token` means: a value, `@FILE`, or `-` for standard input.
+
+    Raises:
+        UsageError: `token_unreadable`.
+    """
+    try:
+        if argument == "-":
+            return stdin.read(_LONGEST + 1)
+        if argument.startswith("@"):
+            with Path(argument[1:]).open(encoding="utf-8") as file:
+                return file.read(_LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(
+            "token_unreadable",
+            f"the identity token cannot be read: {reason}",
+            where=argument,
+            hint="name a readable file that holds only the token",
+        ) from None
+    return argument
+
+
+def find_token(
+    *,
+    explicit: str | None,
+    environ: Mapping[str, str],
+    interactive: Callable[[], str] | None,
+    now: datetime | None = None,
+) -> IdentityToken:
+    """The identity token to sign with: given, from the environment, ambient, or by logging in.
+
+    Args:
+        explicit: the token's text if one was given, else None.
+        environ: the environment; where it names a CI system, the `id` library then reads that
+            system's variables from the process itself.
+        interactive: asks a person and returns the token's text; None where there is nobody.
+        now: UTC; the time to judge validity at, by default the clock's.
+
+    Raises:
+        SigningError: `ambient_permission_missing`, `ambient_refused`, `no_identity`, and the
+            codes of `IdentityToken.from_text`.
+        NetworkError: `network_unreachable`.
+    """
+    if explicit is not None:
+        return IdentityToken.from_text(explicit, now=now)
+    if given := environ.get("SIGSTORE_ID_TOKEN"):
+        return IdentityToken.from_text(given, now=now)
+    if any(environ.get(name) for name in _AMBIENT):
+        return IdentityToken.from_text(_ambient(environ), now=now)
+    if environ.get("CI") or interactive is None:
+        raise SigningError(
+            "no_identity",
+            "there is no identity token, and nobody to ask for one",
+            hint="give --identity-token or set SIGSTORE_ID_TOKEN to an OIDC token with the "
+            f"audience {AUDIENCE!r}",
+        )
+    return IdentityToken.from_text(interactive(), now=now)
+
+
+def _permission_missing() -> SigningError:
+    return SigningError(
+        "ambient_permission_missing",
+        "this GitHub Actions job may not request an identity token",
+        hint=f"add these lines to the job in its workflow file:\n{_PERMISSION_LINES}",
+    )
+
+
+def _ambient(environ: Mapping[str, str]) -> str:
+    request_token = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    if environ.get("GITHUB_ACTIONS") and not (
+        request_token and environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
+    ):
+        raise _permission_missing()
+
+    import id as ambient  # the library's name hides a builtin
+
+    try:
+        found = ambient.detect_credential(AUDIENCE)
+    except ambient.GitHubOidcPermissionCredentialError:
+        raise _permission_missing() from None
+    # Beside its own errors the library lets those of its HTTP client and decoders pass.
+    except Exception as error:  # noqa: BLE001
+        raise unreachable(error, "the CI's token service") or _refused(
+            error, request_token or ""
+        ) from None
+    if found is None:
+        raise SigningError(
+            "no_identity",
+            "this CI environment offers no identity token",
+            hint="give --identity-token or set SIGSTORE_ID_TOKEN",
+        )
+    return found
+
+
+def _refused(error: BaseException, secret: str) -> AttestError:
+    # The library quotes the whole answer, in which anything may stand.
+    text = redact(str(error).partition("body=")[0].rstrip(" ,("), [secret])
+    return SigningError(
+        "ambient_refused",
+        f"the CI's token service gave no usable token: {text}",
+        hint="see whether the job may request tokens with the audience "
+        f"{AUDIENCE!r}, then run it again",
+    )
+
+
+def log_in(issuer_url: str) -> str:
+    """Ask a person through their browser (authorization code flow with PKCE) for a token's text.
+
+    Without a browser the address is shown on stderr and the code is read from standard input.
+
+    Args:
+        issuer_url: base address of the OpenID Connect issuer.
+
+    Raises:
+        SigningError: `login_failed`.
+        NetworkError: `network_unreachable`.
+
+    Source: RFC 6749 section 4.1, RFC 7636, RFC 8252.
+    """
+    import logging
+    import sys
+    from contextlib import redirect_stdout
+
+    from sigstore.oidc import Issuer
+
+    # The library logs the authorization code and the PKCE verifier at this level, and asks for
+    # a code on stdout, which belongs to results.
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.DEBUG))
+    try:
+        with redirect_stdout(sys.stderr):
+            token = Issuer(issuer_url).identity_token()
+    # Beside its own errors the library lets KeyError, OSError and EOFError pass.
+    except Exception as error:  # noqa: BLE001
+        raise unreachable(error, "the login service") or SigningError(
+            "login_failed",
+            f"logging in did not yield an identity token: {described(error)}",
+            hint="log in again, or give --identity-token",
+        ) from None
+    finally:
+        logging.disable(before)
+    return str(token)

@@ -1,0 +1,157 @@
+"""Which Sigstore instance signs: a public one by name, or one that a trust config describes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from attest.errors import MalformedEvidence, TrustError, UsageError
+from attest.signing.failures import redact, unreachable
+from attest.strictjson import JSON, loads
+
+if TYPE_CHECKING:
+    from sigstore.models import ClientTrustConfig
+
+PublicInstance: TypeAlias = Literal["sigstore", "staging"]
+PUBLIC_INSTANCES: tuple[str, ...] = get_args(PublicInstance)
+#: The public good instance's trust config has 8 KB; rotations over years do not reach this.
+_LARGEST = 4 * 1_048_576
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SigningInstance:
+    """An instance to sign with.
+
+    `name` is that of a public instance, or the path as given of the file that `trust_config`
+    (UTF-8 JSON) was read from.
+    """
+
+    name: str
+    trust_config: bytes | None = None
+
+    @classmethod
+    def public(cls, name: str) -> SigningInstance:
+        """A public instance: `sigstore` or `staging`.
+
+        Raises:
+            UsageError: `unknown_instance`.
+        """
+        if name not in PUBLIC_INSTANCES:
+            raise UsageError(
+                "unknown_instance",
+                f"there is no public instance {name!r}",
+                hint=f"name one of {', '.join(PUBLIC_INSTANCES)}, or give --trust-config",
+            )
+        return cls(name=name)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> SigningInstance:
+        """An instance described by a client trust config (trusted root and signing config).
+
+        Raises:
+            TrustError: `trust_config_unreadable`, `trust_config_invalid`.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(_LARGEST + 1)
+        except OSError as error:
+            raise TrustError(
+                "trust_config_unreadable",
+                f"the trust config cannot be read: {error.strerror}",
+                where=str(path),
+            ) from None
+        instance = cls(name=str(path), trust_config=data)
+        instance.trusted_root()
+        return instance
+
+    @property
+    def is_public(self) -> bool:
+        """Whether signatures go to a log that everybody can read."""
+        return self.trust_config is None
+
+    def trusted_root(self) -> JSON:
+        """The trusted root inside the trust config; None for a public instance.
+
+        Raises:
+            TrustError: `trust_config_invalid`.
+        """
+        if self.trust_config is None:
+            return None
+        if len(self.trust_config) > _LARGEST:
+            raise self._invalid(f"is larger than {_LARGEST} bytes")
+        try:
+            config = loads(self.trust_config, where=self.name)
+        except MalformedEvidence as error:
+            raise self._invalid(error.message) from None
+        if not isinstance(config, dict) or not isinstance(config.get("trustedRoot"), dict):
+            raise self._invalid("has no trustedRoot")
+        return config["trustedRoot"]
+
+    def client_config(self) -> ClientTrustConfig:
+        """The services and keys of the instance; a public one's are fetched through TUF.
+
+        Where the instance offers Rekor v1 it is chosen: every client in use verifies it.
+
+        Raises:
+            TrustError: `trust_config_invalid`, `trust_config_unavailable`.
+            NetworkError: `network_unreachable`.
+        """
+        from sigstore.errors import Error
+        from sigstore.models import ClientTrustConfig
+
+        config = self._load()
+        for version in (1, None):
+            config.force_tlog_version = version
+            try:
+                _ = config.signing_config
+            except (Error, ValueError) as error:
+                if version is None:
+                    raise self._invalid(redact(str(error))) from None
+            else:
+                return config
+        return config
+
+    def _load(self) -> ClientTrustConfig:
+        from sigstore.models import ClientTrustConfig
+
+        if self.trust_config is not None:
+            self.trusted_root()
+            try:
+                return ClientTrustConfig.from_json(self.trust_config.decode("utf-8"))
+            except ValueError as error:  # of which its model's errors are
+                raise self._invalid(redact(str(error))) from None
+        try:
+            if self.name == "staging":
+                return ClientTrustConfig.staging()
+            return ClientTrustConfig.production()
+        # Errors of TUF, of the cache's files and of the network, wrapped or not.
+        except Exception as error:  # noqa: BLE001
+            raise unreachable(error, f"the trust repository of {self.name}") or TrustError(
+                "trust_config_unavailable",
+                f"what {self.name} trusts cannot be fetched: {redact(str(error))}",
+                hint="check the network, this machine's clock and the cache directory",
+            ) from None
+
+    def login_url(self) -> str:
+        """Base address of the OpenID Connect issuer at which people log in.
+
+        Raises:
+            TrustError: `trust_config_invalid` where the instance names none, and the codes of
+                `client_config`.
+        """
+        from sigstore.errors import Error
+
+        config = self.client_config()
+        try:
+            return config.signing_config.get_oidc_url()
+        except Error as error:
+            raise self._invalid(redact(str(error))) from None
+
+    def _invalid(self, what: str) -> TrustError:
+        return TrustError(
+            "trust_config_invalid",
+            f"the trust config cannot be used: {what}",
+            where=self.name,
+            hint="get the instance's client trust config again from whoever runs it",
+        )
