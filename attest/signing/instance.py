@@ -98,7 +98,6 @@ class SigningInstance:
             NetworkError: `network_unreachable`.
         """
         from sigstore.errors import Error
-        from sigstore.models import ClientTrustConfig
 
         config = self._load()
         for version in (1, None):

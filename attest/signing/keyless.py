@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from attest.bundle import parse_bundle
 from attest.digest import SIZES
-from attest.errors import AttestError, SigningError, UsageError
+from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
 from attest.oidc import IdentityToken
 from attest.signing import Signer
 from attest.signing.failures import described, redact, response_of, unreachable
 from attest.signing.instance import SigningInstance
-from attest.strictjson import Members, loads
 
 if TYPE_CHECKING:
     from sigstore.models import Bundle
@@ -111,7 +111,15 @@ class _KeylessSigner:
         except Exception as error:  # noqa: BLE001
             raise self._not_signed(error) from None
         data = bundle.to_json().encode("utf-8")
-        if _timestamps_in(data) < self._timestamps:
+        try:
+            timestamps = len(parse_bundle(data, where="the new bundle").timestamps)
+        except MalformedEvidence as error:
+            raise SigningError(
+                "signed_bundle_invalid",
+                f"the services' answers make no valid bundle: {error.message}",
+                where=error.where,
+            ) from None
+        if timestamps < self._timestamps:
             raise SigningError(
                 "timestamp_missing",
                 "a timestamp authority of this instance gave no timestamp",
@@ -133,12 +141,3 @@ class _KeylessSigner:
             f"the transparency log took no entry: {described(error, [self._token.reveal()])}",
             hint="sign again; nothing was written",
         )
-
-
-def _timestamps_in(bundle: bytes) -> int:
-    material = Members(
-        loads(bundle, where="bundle"), where="bundle", code="invalid_bundle"
-    ).members("verificationMaterial")
-    if not material.has("timestampVerificationData"):
-        return 0
-    return len(material.members("timestampVerificationData").array("rfc3161Timestamps"))
