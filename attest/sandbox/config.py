@@ -44,6 +44,8 @@ TRUSTED_ROOT_TYPE: Final = "application/vnd.dev.sigstore.trustedroot+json;versio
 SIGNING_CONFIG_TYPE: Final = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 TRUST_CONFIG_TYPE: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
+_ANY: Final = ServiceConfiguration(selector=ServiceSelector.from_string("ANY"))
+
 LogKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
@@ -110,13 +112,13 @@ def log_instance(
     )
     return TransparencyLogInstance(
         base_url=f"https://{host}",
-        hash_algorithm=HashAlgorithm.SHA2_256,
+        hash_algorithm=HashAlgorithm.from_string("SHA2_256"),
         public_key=PublicKey(
             raw_bytes=spki,
             key_details=(
-                PublicKeyDetails.PKIX_ECDSA_P256_SHA_256
+                PublicKeyDetails.from_string("PKIX_ECDSA_P256_SHA_256")
                 if is_ecdsa
-                else PublicKeyDetails.PKIX_ED25519
+                else PublicKeyDetails.from_string("PKIX_ED25519")
             ),
             valid_for=TimeRange(start=valid_from, end=valid_until),
         ),
@@ -181,11 +183,11 @@ def signing_config(
         oidc_urls=[service(url)],
         rekor_tlog_urls=[service(url, rekor_version)],
         # Without this member sigstore-js silently leaves the log out.
-        rekor_tlog_config=ServiceConfiguration(selector=ServiceSelector.ANY),
+        rekor_tlog_config=_ANY,
     )
     if with_tsa:
         config.tsa_urls = [service(f"{url}/api/v1/timestamp")]
-        config.tsa_config = ServiceConfiguration(selector=ServiceSelector.ANY)
+        config.tsa_config = _ANY
     return config
 
 

@@ -1,4 +1,4 @@
-"""The certificate-transparency log: it only signs promises (SCTs), as embedded ones are all used."""
+"""The certificate-transparency log: it only signs promises (SCTs), which clients embed."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Self
 
 from attest.sandbox.refusal import SandboxError
 
@@ -32,7 +33,7 @@ class DirectoryLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> DirectoryLock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ class SandboxError(Exception):
     """The sandbox itself cannot run: bad directory, foreign state, a forbidden address."""
 
 
-class Refusal(Exception):  # noqa: N818 -- a verdict about a request, not a fault of the sandbox
+class Refusal(Exception):
     """A request was refused.
 
     Args:

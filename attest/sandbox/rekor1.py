@@ -11,7 +11,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-import rfc8785
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore_protobuf_specs.dev.sigstore.common.v1 import LogId
@@ -31,7 +30,7 @@ from attest.sandbox.refusal import Refusal, SandboxError, bad_request, not_found
 from attest.sandbox.rekor1_entries import canonical_body
 from attest.sandbox.signatures import log_id
 from attest.sandbox.store import Journal, MemoryJournal
-from attest.sandbox.wire import JsonObject, decode_base64, encode_base64
+from attest.sandbox.wire import JsonObject, canonical_json, decode_base64, encode_base64
 
 BURNT_BODY: Final = b'{"apiVersion":"0.0.1","kind":"sandbox","spec":{}}'
 """Entry 0: protobuf JSON omits a zero index, and strict readers then miss it."""
@@ -241,7 +240,7 @@ class TransparencyLogV1:
             "logID": self.log_id.hex(),
             "logIndex": log_index,
         }
-        return self._sign(rfc8785.dumps(signed))
+        return self._sign(canonical_json(signed))
 
     def info(self) -> JsonObject:
         """Answer `GET /api/v1/log`."""

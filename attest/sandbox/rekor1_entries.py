@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import rfc8785
-
 from attest.sandbox.refusal import bad_request
 from attest.sandbox.signatures import (
     DIGESTS,
@@ -20,6 +18,7 @@ from attest.sandbox.wire import (
     JsonObject,
     as_object,
     as_text,
+    canonical_json,
     decode_base64,
     encode_base64,
     get_bytes,
@@ -91,9 +90,7 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
 
 
 def _body(kind: str, spec: Mapping[str, object]) -> bytes:
-    # `rfc8785` types its input as a recursive union that a plain mapping cannot match.
-    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": kind, "spec": dict(spec)}
-    return rfc8785.dumps(document)  # type: ignore[arg-type]
+    return canonical_json({"apiVersion": API_VERSION, "kind": kind, "spec": spec})
 
 
 def _hash(data: bytes) -> dict[str, str]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, cast
 
-import rfc8785
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from sigstore_protobuf_specs.dev.sigstore.common.v1 import HashOutput, LogId, X509Certificate
@@ -38,6 +37,7 @@ from attest.sandbox.signatures import (
 from attest.sandbox.store import Journal, MemoryJournal
 from attest.sandbox.wire import (
     JsonObject,
+    canonical_json,
     decode_base64,
     encode_base64,
     get_bytes,
@@ -127,7 +127,7 @@ class TransparencyLogV2:
 
     @property
     def log_id(self) -> bytes:
-        """C2SP signed-note key id, not truncated: SHA-256(`origin \\n 01 rawkey`)."""
+        """C2SP signed-note key id, not truncated: SHA-256 of origin, newline, 01, raw key."""
         raw = self.public_key.public_bytes(
             serialization.Encoding.Raw, serialization.PublicFormat.Raw
         )
@@ -146,7 +146,7 @@ class TransparencyLogV2:
             if known is not None:
                 raise Refusal(
                     HTTPStatus.CONFLICT,
-                    f"an equivalent entry already exists in the transparency log with index {known}",
+                    f"an equivalent entry already exists in the transparency log: index {known}",
                 )
             return self.add(body)
 
@@ -277,7 +277,7 @@ def hashedrekord_body(
             )
         ),
     )
-    return rfc8785.dumps(entry.to_dict())
+    return canonical_json(entry.to_dict())
 
 
 def _verifier(verifier: JsonObject, where: str) -> tuple[SigningKey, v2.Verifier]:

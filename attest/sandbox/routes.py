@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ from attest.sandbox.refusal import OAuthRefusal, Refusal, bad_request, not_found
 from attest.sandbox.wire import parse_object
 
 JSON: Final = "application/json"
+logger = logging.getLogger("attest.sandbox")
+
 _BINARY: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
 _PEM: Final = "application/x-pem-file"
 
 # gRPC codes of google.rpc.Code: what Fulcio's and Rekor v2's gateways put in `code`.
-_GRPC_CODES: Final[Mapping[int, int]] = {400: 3, 401: 16, 404: 5, 405: 12, 409: 6, 413: 8}
+_GRPC_CODES: Final[Mapping[int, int]] = {400: 3, 401: 16, 404: 5, 405: 12, 409: 6, 413: 8, 500: 13}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +55,16 @@ Handler = Callable[[Instance, Request, re.Match[str]], Response]
 
 
 def respond(instance: Instance, request: Request) -> Response:
-    """The answer to a request; refusals become JSON errors."""
+    """The answer to a request; refusals become JSON errors, faults of ours a 500."""
     try:
         return _dispatch(instance, request)
     except Refusal as refusal:
         return refused(refusal, request.path)
+    except Exception:
+        # A thread has nobody to raise to: the client gets an answer, the log the traceback.
+        logger.exception("%s %s failed", request.method, request.path)
+        fault = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sandbox failed; see its log")
+        return refused(fault, request.path)
 
 
 def refused(refusal: Refusal, path: str) -> Response:

@@ -75,7 +75,7 @@ class Sandbox:
         try:
             sandbox = cls(directory, Instance.open(directory, clock=clock), lock)
             sandbox.instance.oidc.default_person = person
-            sandbox._listen(host, port)  # noqa: SLF001 -- our own class
+            sandbox._listen(host, port)
         except BaseException:
             lock.release()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -112,8 +113,8 @@ class _Server(ThreadingHTTPServer):
                     logger.debug("connection already gone: %s", error)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """Log a fault with its traceback, instead of printing it to stderr."""
-        logger.exception("request failed")
+        """Log a broken connection; the default prints a traceback to stderr."""
+        logger.debug("connection broken", exc_info=sys.exception())
 
 
 class _Handler(BaseHTTPRequestHandler):

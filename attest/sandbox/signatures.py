@@ -27,20 +27,21 @@ DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
 """Digest algorithms by the name Rekor and the timestamp authority use."""
 
 PROTO_DIGESTS: Final[dict[str, HashAlgorithm]] = {
-    "sha256": HashAlgorithm.SHA2_256,
-    "sha384": HashAlgorithm.SHA2_384,
-    "sha512": HashAlgorithm.SHA2_512,
+    "sha256": HashAlgorithm.from_string("SHA2_256"),
+    "sha384": HashAlgorithm.from_string("SHA2_384"),
+    "sha512": HashAlgorithm.from_string("SHA2_512"),
 }
 
+# By name: betterproto declares the members of its enums as plain integers to a type checker.
 _CURVES: Final[dict[str, tuple[PublicKeyDetails, str]]] = {
-    "secp256r1": (PublicKeyDetails.PKIX_ECDSA_P256_SHA_256, "sha256"),
-    "secp384r1": (PublicKeyDetails.PKIX_ECDSA_P384_SHA_384, "sha384"),
-    "secp521r1": (PublicKeyDetails.PKIX_ECDSA_P521_SHA_512, "sha512"),
+    "secp256r1": (PublicKeyDetails.from_string("PKIX_ECDSA_P256_SHA_256"), "sha256"),
+    "secp384r1": (PublicKeyDetails.from_string("PKIX_ECDSA_P384_SHA_384"), "sha384"),
+    "secp521r1": (PublicKeyDetails.from_string("PKIX_ECDSA_P521_SHA_512"), "sha512"),
 }
 _RSA: Final[dict[int, PublicKeyDetails]] = {
-    2048: PublicKeyDetails.PKIX_RSA_PKCS1V15_2048_SHA256,
-    3072: PublicKeyDetails.PKIX_RSA_PKCS1V15_3072_SHA256,
-    4096: PublicKeyDetails.PKIX_RSA_PKCS1V15_4096_SHA256,
+    2048: PublicKeyDetails.from_string("PKIX_RSA_PKCS1V15_2048_SHA256"),
+    3072: PublicKeyDetails.from_string("PKIX_RSA_PKCS1V15_3072_SHA256"),
+    4096: PublicKeyDetails.from_string("PKIX_RSA_PKCS1V15_4096_SHA256"),
 }
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from attest.sandbox.refusal import SandboxError
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-KeyT = TypeVar("KeyT", bound=PrivateKey)
 
 
 class Journal(Protocol):
@@ -74,11 +73,17 @@ class KeyStore:
 
     def ecdsa(self, name: str, curve: ec.EllipticCurve) -> ec.EllipticCurvePrivateKey:
         """The ECDSA key `name`, generated on this curve if it does not exist."""
-        return self._key(name, ec.EllipticCurvePrivateKey, lambda: ec.generate_private_key(curve))
+        key = self._key(name, lambda: ec.generate_private_key(curve))
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != curve.name:
+            raise SandboxError(f"{self._path(name)}: not an ECDSA key on {curve.name}")
+        return key
 
     def ed25519(self, name: str) -> ed25519.Ed25519PrivateKey:
         """The Ed25519 key `name`, generated if it does not exist."""
-        return self._key(name, ed25519.Ed25519PrivateKey, ed25519.Ed25519PrivateKey.generate)
+        key = self._key(name, ed25519.Ed25519PrivateKey.generate)
+        if not isinstance(key, ed25519.Ed25519PrivateKey):
+            raise SandboxError(f"{self._path(name)}: not an Ed25519 key")
+        return key
 
     def chain(
         self, name: str, make: Callable[[], Sequence[x509.Certificate]]
@@ -90,8 +95,11 @@ class KeyStore:
             write_atomically(path, pem, mode=0o644)
         return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
 
-    def _key(self, name: str, kind: type[KeyT], generate: Callable[[], KeyT]) -> KeyT:
-        path = self._directory / f"{name}.key.pem"
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.key.pem"
+
+    def _key(self, name: str, generate: Callable[[], PrivateKey]) -> object:
+        path = self._path(name)
         if not path.exists():
             pem = generate().private_bytes(
                 serialization.Encoding.PEM,
@@ -100,12 +108,9 @@ class KeyStore:
             )
             write_atomically(path, pem, mode=0o600)
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+            return serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError) as error:
-            raise SandboxError(f"{path}: not a private key of a sandbox") from error
-        if not isinstance(key, kind):
-            raise SandboxError(f"{path}: not the kind of key this part of the sandbox uses")
-        return key
+            raise SandboxError(f"{path}: not an unencrypted private key") from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn, cast
 
+import rfc8785
+
 from attest.sandbox.refusal import bad_request
 
 JsonObject = Mapping[str, object]
@@ -73,6 +75,12 @@ def decode_base64(text: str, path: str) -> bytes:
     if not value:
         raise bad_request(f"{path}: empty")
     return value
+
+
+def canonical_json(document: JsonObject) -> bytes:
+    """JCS (RFC 8785)."""
+    # `rfc8785` types its input as a private recursive union that a mapping cannot match.
+    return rfc8785.dumps(document)  # type: ignore[arg-type]
 
 
 def encode_base64(raw: bytes) -> str:
