@@ -1,0 +1,1 @@
+"""The verification engine: numbered steps over strict types, written from the specifications."""

@@ -1,0 +1,253 @@
+"""Step 3: the certificate chains to a CA of the trusted root at every verified time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from attest.errors import MalformedEvidence, Untrusted, VerificationFailed
+from attest.trust.root import Authority
+
+_RULE = "R-085"
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+_LEAF_CRITICAL = frozenset(
+    {
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.BASIC_CONSTRAINTS,
+    }
+)
+_CA_CRITICAL = frozenset(
+    {ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.BASIC_CONSTRAINTS}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedIssuer:
+    """The CA certificate that issued a leaf, verified up to its root; its SPKI hash for SCTs."""
+
+    certificate: x509.Certificate
+    spki_sha256: bytes
+
+
+def load_leaf(der: bytes) -> x509.Certificate:
+    """Load the DER of a leaf certificate.
+
+    Raises:
+        MalformedEvidence: `invalid_certificate`.
+    """
+    try:
+        leaf = x509.load_der_x509_certificate(der)
+        leaf.extensions  # noqa: B018  # parsed lazily: make a broken one fail here
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise MalformedEvidence(
+            "invalid_certificate", f"cannot be read: {error}", where="certificate"
+        ) from None
+    return leaf
+
+
+def attribute(leaf: x509.Certificate, authorities: Iterable[Authority]) -> tuple[Authority, ...]:
+    """The authorities that the leaf names as its issuer, by name and key identifier.
+
+    Raises:
+        Untrusted: `untrusted_certificate`, if no authority of the root is named.
+    """
+    named = tuple(item for item in authorities if _names(leaf, item.certificates[0]))
+    if not named:
+        raise Untrusted(
+            "untrusted_certificate",
+            f"issued by {leaf.issuer.rfc4514_string()}, whose key is not in the trusted root",
+            where="certificate",
+            rule=_RULE,
+            hint="choose the instance it comes from: --instance, --trusted-root or --trust-config",
+        )
+    return named
+
+
+def _names(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if leaf.issuer != issuer.subject:
+        return False
+    try:
+        wanted = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return True  # without both identifiers the name alone attributes
+    return wanted.key_identifier is None or wanted.key_identifier == key.digest
+
+
+def verify_chain(
+    leaf: x509.Certificate, authorities: Sequence[Authority], times: Sequence[datetime]
+) -> VerifiedIssuer:
+    """Check the chain under one of the authorities, at every time, and the leaf's profile.
+
+    Args:
+        leaf: the signing certificate.
+        authorities: those that it names as issuer (`attribute`); tried one at a time.
+        times: the verified times (UTC), at least one.
+
+    Raises:
+        VerificationFailed: `invalid_certificate_chain`, `certificate_not_valid_at_time`,
+            `invalid_certificate`.
+
+    Source: RFC 5280, section 6; sigstore/fulcio certificate specification; R-076a, R-085.
+    """
+    _check_leaf(leaf)
+    failure: VerificationFailed | None = None
+    for authority in authorities:
+        try:
+            issuer = _verified_issuer(authority)
+            _check_windows(leaf, authority, times)
+            _build_path(leaf, issuer.certificate, min(times))
+        except VerificationFailed as error:
+            failure = failure or error
+        else:
+            return issuer
+    raise failure or VerificationFailed(
+        "invalid_certificate_chain", "no authority to chain to", rule=_RULE
+    )
+
+
+def _check_leaf(leaf: x509.Certificate) -> None:
+    extensions = leaf.extensions
+    usage = _extension(extensions, x509.KeyUsage)
+    if usage is None or not usage.digital_signature:
+        raise _bad_leaf("its key usage does not allow digital signatures")
+    if usage.key_cert_sign:
+        raise _bad_leaf("its key usage allows signing certificates")
+    purposes = _extension(extensions, x509.ExtendedKeyUsage)
+    if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        raise _bad_leaf("its extended key usage does not allow code signing")
+    constraints = _extension(extensions, x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
+        raise _bad_leaf("it is a CA certificate")
+    unknown = _unhandled(extensions, _LEAF_CRITICAL)
+    if unknown:
+        raise _bad_leaf(f"critical extension {unknown} is not understood")
+
+
+def _bad_leaf(message: str) -> VerificationFailed:
+    return VerificationFailed("invalid_certificate", message, where="certificate", rule=_RULE)
+
+
+def _bad_chain(message: str) -> VerificationFailed:
+    return VerificationFailed("invalid_certificate_chain", message, where="certificate", rule=_RULE)
+
+
+@lru_cache(maxsize=64)
+def _verified_issuer(authority: Authority) -> VerifiedIssuer:
+    """Check what cannot change between bundles: the CA's own chain, signatures included.
+
+    Validity windows are left out here; `_check_windows` judges them at every verified time.
+    """
+    certificates = authority.certificates
+    for below, certificate in enumerate(certificates):
+        _check_ca(certificate, below)
+    if len(certificates) > 1:
+        issuing, *middle, root = certificates
+        # Any time inside all windows will do: only signatures and extensions are of interest.
+        time = max(item.not_valid_before_utc for item in certificates)
+        policy = ExtensionPolicy.permit_all()
+        builder = PolicyBuilder().store(Store([root])).time(time)
+        builder = builder.extension_policies(ca_policy=_ca_policy(), ee_policy=policy)
+        try:
+            builder.build_client_verifier().verify(issuing, middle)
+        except (VerificationError, x509.UnsupportedGeneralNameType) as error:
+            raise _bad_chain(f"the CA does not chain to its own root: {error}") from None
+    issuing = certificates[0]
+    spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return VerifiedIssuer(certificate=issuing, spki_sha256=hashlib.sha256(spki).digest())
+
+
+def _check_ca(certificate: x509.Certificate, below: int) -> None:
+    extensions = certificate.extensions
+    constraints = _extension(extensions, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
+        raise _bad_chain("an issuer is not a CA")
+    if constraints.path_length is not None and constraints.path_length < below:
+        raise _bad_chain(f"path length {constraints.path_length} is exceeded")
+    usage = _extension(extensions, x509.KeyUsage)
+    if usage is None or not usage.key_cert_sign:
+        raise _bad_chain("a CA's key usage does not allow signing certificates")
+    purposes = _extension(extensions, x509.ExtendedKeyUsage)
+    if purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        raise _bad_chain("a CA's extended key usage does not allow code signing")
+    # Name constraints are among the unhandled: they would have to reach the leaf's name.
+    unknown = _unhandled(extensions, _CA_CRITICAL)
+    if unknown:
+        raise _bad_chain(f"critical extension {unknown} of a CA is not understood")
+
+
+def _check_windows(leaf: x509.Certificate, authority: Authority, times: Sequence[datetime]) -> None:
+    for time in times:
+        if not leaf.not_valid_before_utc <= time <= leaf.not_valid_after_utc:
+            raise VerificationFailed(
+                "certificate_not_valid_at_time",
+                f"signed at {time:%Y-%m-%dT%H:%M:%SZ}, certificate valid from "
+                f"{leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ} to "
+                f"{leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+                where="certificate",
+                rule=_RULE,
+            )
+        inside = authority.valid.contains(time) and all(
+            item.not_valid_before_utc <= time <= item.not_valid_after_utc
+            for item in authority.certificates
+        )
+        if not inside:
+            raise _bad_chain(f"the CA was not valid at {time:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _build_path(leaf: x509.Certificate, issuer: x509.Certificate, time: datetime) -> None:
+    builder = PolicyBuilder().store(Store([issuer])).time(time)
+    builder = builder.extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy())
+    try:
+        builder.build_client_verifier().verify(leaf, [])
+    except (VerificationError, x509.UnsupportedGeneralNameType) as error:
+        raise _bad_chain(f"no valid path to the CA: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _ca_policy() -> ExtensionPolicy:
+    # The library's defaults, except that they want a TLS purpose, which Fulcio does not give.
+    # Basic constraints stay required and critical; the purposes are checked in `_check_ca`.
+    return ExtensionPolicy.webpki_defaults_ca().may_be_present(
+        x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None
+    )
+
+
+@lru_cache(maxsize=1)
+def _leaf_policy() -> ExtensionPolicy:
+    return ExtensionPolicy.webpki_defaults_ee().may_be_present(
+        x509.ExtendedKeyUsage, Criticality.NON_CRITICAL, None
+    )
+
+
+def _extension(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _unhandled(
+    extensions: x509.Extensions, handled: frozenset[x509.ObjectIdentifier]
+) -> str | None:
+    for extension in extensions:
+        if extension.critical and extension.oid not in handled:
+            return str(extension.oid.dotted_string)
+    return None

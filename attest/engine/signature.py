@@ -1,0 +1,116 @@
+"""Step 6: the signature covers the content under the certificate's key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+
+from attest.bundle import UntrustedBundle, UntrustedMessageSignature
+from attest.digest import Algorithm
+from attest.dsse import UntrustedEnvelope
+from attest.errors import UsageError, VerificationFailed
+from attest.keys import PublicKey
+
+#: Gives the raw digest of the artifact at hand by an algorithm; None where it cannot be known.
+DigestOf: TypeAlias = Callable[[Algorithm], bytes | None]
+
+_RULE = "R-088"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedContent:
+    """What the signature must cover, seen from the verifier's side.
+
+    `message` are the PAE bytes of an envelope; None where the artifact itself is signed, whose
+    raw `digest` by `algorithm` is then all that is needed.
+    """
+
+    algorithm: Algorithm
+    digest: bytes
+    message: bytes | None
+    payload: bytes | None
+
+
+def signed_content(bundle: UntrustedBundle, key: PublicKey, digest_of: DigestOf) -> SignedContent:
+    """What a bundle's signature must cover, from the envelope or from the artifact at hand.
+
+    Args:
+        bundle: the bundle.
+        key: the signer's key; it decides the hash.
+        digest_of: digests of the artifact; not asked for envelopes.
+
+    Raises:
+        VerificationFailed: `digest_mismatch`, if the bundle claims another artifact;
+            `unsupported_key`.
+        UsageError: `digest_algorithm_needed`, if only another digest of the artifact is known.
+    """
+    content = bundle.content
+    algorithm = key.digest or "sha512"  # Ed25519ph; a plain Ed25519 envelope needs no digest
+    if isinstance(content, UntrustedEnvelope):
+        message = content.signed_bytes()
+        return SignedContent(
+            algorithm=algorithm,
+            digest=hashlib.new(algorithm, message).digest(),
+            message=message,
+            payload=content.payload,
+        )
+    if key.digest is None:
+        raise VerificationFailed(
+            "unsupported_key",
+            "an Ed25519 key cannot be checked against an artifact's digest",
+            where="messageSignature",
+            rule=_RULE,
+        )
+    digest = _needed(digest_of, algorithm)
+    _check_claim(content, digest_of)
+    return SignedContent(algorithm=algorithm, digest=digest, message=None, payload=None)
+
+
+def _check_claim(content: UntrustedMessageSignature, digest_of: DigestOf) -> None:
+    if content.algorithm is None:
+        return
+    known = digest_of(content.algorithm)
+    if known is not None and known != content.digest:
+        raise VerificationFailed(
+            "digest_mismatch",
+            "the bundle signs other bytes than these",
+            where="messageSignature.messageDigest",
+            hint="is this the artifact, and the version of it, that was signed?",
+        )
+
+
+def _needed(digest_of: DigestOf, algorithm: Algorithm) -> bytes:
+    digest = digest_of(algorithm)
+    if digest is None:
+        raise UsageError(
+            "digest_algorithm_needed",
+            f"the signature covers the {algorithm} digest of the artifact",
+            hint=f"give the file itself, or {algorithm}:HEX",
+        )
+    return digest
+
+
+def verify_signature(bundle: UntrustedBundle, key: PublicKey, content: SignedContent) -> None:
+    """Check the bundle's signature.
+
+    Raises:
+        VerificationFailed: `signature_invalid`.
+
+    Source: DSSE protocol; FIPS 186-5; R-079, R-088.
+    """
+    try:
+        if content.message is None:
+            key.verify_digest(bundle.signature, content.digest)
+        else:
+            key.verify(bundle.signature, content.message)
+    except InvalidSignature:
+        raise VerificationFailed(
+            "signature_invalid",
+            "the signature does not verify with the signer's key",
+            where="dsseEnvelope" if content.message is not None else "messageSignature",
+            rule=_RULE,
+        ) from None
