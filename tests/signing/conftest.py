@@ -1,0 +1,69 @@
+"""One running sandbox for the tests that sign, and the browser that a person would use."""
+
+from __future__ import annotations
+
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+
+import pytest
+
+from attest.oidc import IdentityToken
+from attest.sandbox import Sandbox
+from attest.signing.instance import SigningInstance
+
+#: What CI systems set; tests decide about it themselves, also when they run in one.
+CI_VARIABLES = (
+    "CI",
+    "GITHUB_ACTIONS",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "SIGSTORE_ID_TOKEN",
+    "GITLAB_CI",
+    "BUILDKITE",
+    "CIRCLECI",
+    "GOOGLE_SERVICE_ACCOUNT_NAME",
+)
+
+
+@pytest.fixture(autouse=True)
+def _outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox.start(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def instance(sandbox: Sandbox) -> SigningInstance:
+    return SigningInstance.from_file(sandbox.trust_config)
+
+
+@pytest.fixture
+def person(sandbox: Sandbox) -> IdentityToken:
+    return IdentityToken.from_text(sandbox.person_token("ana@acme.example"))
+
+
+@pytest.fixture
+def workflow(sandbox: Sandbox) -> IdentityToken:
+    return IdentityToken.from_text(sandbox.github_token())
+
+
+class FollowingBrowser(webbrowser.BaseBrowser):
+    """A person at a browser who is already logged in: it follows redirects."""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bool(answer.status == 200)
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Private names, because the module offers no way to take a registration back.
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    webbrowser.register("following", None, FollowingBrowser("following"), preferred=True)
