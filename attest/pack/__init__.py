@@ -1,0 +1,1 @@
+"""Evidence Packs: read, check, build and change them."""

@@ -1,0 +1,166 @@
+"""The ZIP archive of a pack: positioned reads and checked content, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from attest.errors import MalformedEvidence, UsageError
+from attest.limits import Limits
+from attest.pack import records
+from attest.pack.directory import Directory, Entry, read_directory
+
+_CHUNK = 262_144
+
+
+class Archive:
+    """An open archive whose structure was checked.
+
+    Args:
+        file: the archive, open for reading; used by position, never by its own offset where the
+            platform allows.
+        limits: bounds on entries, sizes and compression ratio.
+
+    Raises:
+        MalformedEvidence: the codes of `directory.read_directory`.
+        UsageError: `unreadable_file`.
+    """
+
+    __slots__ = ("_file", "_lock", "directory")
+
+    def __init__(self, file: BinaryIO, *, limits: Limits) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        length = os.fstat(file.fileno()).st_size
+        self.directory: Directory = read_directory(self.read_at, length, limits=limits)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Read exactly `size` bytes at `offset`.
+
+        Raises:
+            MalformedEvidence: `invalid_zip_format` if the archive ends before.
+            UsageError: `unreadable_file` if the file system refuses.
+        """
+        try:
+            data = self._read_some(offset, size)
+            while len(data) < size:
+                more = self._read_some(offset + len(data), size - len(data))
+                if not more:
+                    raise MalformedEvidence("invalid_zip_format", "the archive is cut off")
+                data += more
+        except (OSError, OverflowError) as error:
+            raise UsageError("unreadable_file", f"cannot read the archive: {error}") from error
+        return data
+
+    if sys.platform != "win32":
+
+        def _read_some(self, offset: int, size: int) -> bytes:
+            return os.pread(self._file.fileno(), size, offset)
+
+    else:
+
+        def _read_some(self, offset: int, size: int) -> bytes:
+            with self._lock:
+                self._file.seek(offset)
+                return self._file.read(size)
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """The content of an entry, piece by piece; its checksum is checked after the last.
+
+        A caller must not use what it has read before the iterator has ended.
+
+        Raises:
+            MalformedEvidence: `invalid_zip_format`, `crc_mismatch`.
+
+        Source: Evidence Pack R-052, R-053.
+        """
+        crc = 0
+        pieces = self._inflated(entry) if entry.method == records.DEFLATED else self._raw(entry)
+        for piece in pieces:
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        if crc != entry.crc:
+            raise MalformedEvidence(
+                "crc_mismatch", "the content does not have its ZIP checksum", where=entry.name
+            )
+
+    def read(self, entry: Entry, *, limit: int, code: str) -> bytes:
+        """A whole entry in memory.
+
+        Args:
+            entry: one of this archive.
+            limit: the most bytes that are read.
+            code: what an entry beyond the limit is refused with.
+
+        Raises:
+            MalformedEvidence: the given code, and those of `chunks`.
+        """
+        if entry.size > limit:
+            raise MalformedEvidence(
+                code, f"has {entry.size} bytes, more than {limit}", where=entry.name, rule="R-051"
+            )
+        return b"".join(self.chunks(entry))
+
+    def _raw(self, entry: Entry) -> Iterator[bytes]:
+        for at in range(0, entry.compressed, _CHUNK):
+            yield self.read_at(entry.data + at, min(_CHUNK, entry.compressed - at))
+
+    def _inflated(self, entry: Entry) -> Iterator[bytes]:
+        """Inflate, never to a byte more than the directory declares (R-053)."""
+        left = entry.size
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        for raw in self._raw(entry):
+            pending = raw
+            while pending:
+                # One byte more than is left shows an entry that inflates to too much.
+                try:
+                    piece = inflater.decompress(pending, min(_CHUNK, left + 1))
+                except zlib.error as error:
+                    raise _damaged(entry, f"the deflated content is damaged: {error}") from None
+                if inflater.unused_data or len(piece) > left:
+                    raise _damaged(entry, "the content goes on after its declared end")
+                left -= len(piece)
+                if piece:
+                    yield piece
+                elif inflater.unconsumed_tail == pending:
+                    break
+                pending = inflater.unconsumed_tail
+        if left or not inflater.eof:
+            raise _damaged(entry, "the content ends before its declared size")
+
+
+def _damaged(entry: Entry, message: str) -> MalformedEvidence:
+    return MalformedEvidence("invalid_zip_format", message, where=entry.name)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, without waiting for a pipe or a device.
+
+    Raises:
+        UsageError: `file_not_found`, `unreadable_file`.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise UsageError(
+            "file_not_found", "the file does not exist", where=str(path), hint="check the path"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError("unreadable_file", _reason(error), where=str(path)) from None
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError("unreadable_file", "is not a regular file", where=str(path))
+        yield file
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

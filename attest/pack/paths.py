@@ -1,0 +1,116 @@
+"""Paths inside a pack: what is allowed, and when two of them collide."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from attest.errors import MalformedEvidence
+
+#: Bytes of UTF-8 in a whole path (R-018) and in one segment (R-019).
+MAX_PATH_BYTES = 240
+MAX_SEGMENT_BYTES = 80
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_DRIVE = re.compile("[A-Za-z]:")
+# Windows reads the superscript digits as digits, and ignores spaces before the first dot.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[1-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+
+
+def check_path(path: str, *, where: str | None = None) -> None:
+    """Refuse a file path that does not mean the same on every platform.
+
+    Args:
+        path: the path without a trailing slash, relative to the root of the pack.
+        where: what the error names; the path itself if not given.
+
+    Raises:
+        MalformedEvidence: `invalid_path`, `path_traversal`, `path_not_nfc`, `reserved_name`,
+            `apple_double`, `apple_metadata`.
+
+    Source: Evidence Pack R-009, R-010, R-013 to R-020a, R-057.
+    """
+    place = path if where is None else where
+    if not path:
+        raise _bad("invalid_path", "the path is empty", place, "R-016")
+    try:
+        size = len(path.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise _bad("invalid_path", "the path is not valid Unicode", place, "R-009") from None
+    if _CONTROL.search(path) or "\\" in path:
+        raise _bad(
+            "invalid_path", "the path has a control character or a backslash", place, "R-010"
+        )
+    if path.startswith("/") or _DRIVE.match(path):
+        raise _bad("invalid_path", "the path is absolute or names a drive", place, "R-017")
+    if ":" in path:
+        raise _bad("invalid_path", "the path has a colon, which Windows reserves", place, "R-017")
+    if size > MAX_PATH_BYTES:
+        raise _bad(
+            "invalid_path", f"the path has {size} bytes, more than {MAX_PATH_BYTES}", place, "R-018"
+        )
+    for segment in path.split("/"):
+        _check_segment(segment, place)
+    if not unicodedata.is_normalized("NFC", path):
+        raise _bad("path_not_nfc", "the path is not in NFC form", place, "R-014")
+
+
+def _check_segment(segment: str, place: str) -> None:
+    if segment == "..":
+        raise _bad("path_traversal", "the path leaves its folder with '..'", place, "R-016")
+    if segment in ("", "."):
+        raise _bad("invalid_path", "the path has an empty or '.' segment", place, "R-016")
+    if len(segment) * 4 > MAX_SEGMENT_BYTES and len(segment.encode("utf-8")) > MAX_SEGMENT_BYTES:
+        raise _bad(
+            "invalid_path", f"a segment has more than {MAX_SEGMENT_BYTES} bytes", place, "R-019"
+        )
+    if segment.endswith((".", " ")):
+        raise _bad("invalid_path", "a segment ends with a dot or a space", place, "R-020a")
+    if _DEVICE.fullmatch(segment):
+        raise _bad("reserved_name", f"{segment!r} is a Windows device name", place, "R-020")
+    if segment.startswith("._") or segment == "__MACOSX":
+        raise _bad("apple_double", f"{segment!r} is macOS metadata", place, "R-057")
+    if segment == ".DS_Store":
+        raise _bad("apple_metadata", f"{segment!r} is macOS metadata", place, "R-057")
+
+
+def windows_canonical(path: str) -> str:
+    """The form in which two paths that Windows would confuse are equal (R-034a)."""
+    return "/".join(segment.rstrip(". ") for segment in path.split("/")).lower()
+
+
+def check_unique(files: list[str], directories: list[str], *, rule: str) -> None:
+    """Refuse paths that would land on the same file, or a file that is also a folder.
+
+    Args:
+        files: file paths.
+        directories: paths of explicit folders, without the trailing slash.
+        rule: the rule that the error names.
+
+    Raises:
+        MalformedEvidence: `duplicate_path`.
+
+    Source: Evidence Pack R-034, R-034a, R-049, R-059.
+    """
+    seen: dict[str, str] = {}
+    for path in (*files, *directories):
+        canonical = windows_canonical(path)
+        if canonical in seen:
+            other = seen[canonical]
+            same = "appears twice" if other == path else f"is the same as {other!r} on Windows"
+            raise _bad("duplicate_path", f"the path {same}", path, rule)
+        seen[canonical] = path
+    parents = {
+        canonical[:end] for canonical in seen for end in _slashes(canonical)
+    }  # every folder that a path implies
+    for path in files:
+        if windows_canonical(path) in parents:
+            raise _bad("duplicate_path", "the path is a file and also a folder", path, rule)
+
+
+def _slashes(path: str) -> list[int]:
+    return [index for index, character in enumerate(path) if character == "/"]
+
+
+def _bad(code: str, message: str, where: str, rule: str) -> MalformedEvidence:
+    return MalformedEvidence(code, message, where=where, rule=rule)
