@@ -25,36 +25,21 @@ class Digests:
     sha384: bytes | None = None
     sha512: bytes | None = None
 
-    def get(self, algorithm: Algorithm) -> bytes | None:
+    def __call__(self, algorithm: Algorithm) -> bytes | None:
         """The raw digest by an algorithm, if known."""
         return {"sha256": self.sha256, "sha384": self.sha384, "sha512": self.sha512}[algorithm]
 
     def hex(self) -> dict[str, str]:
         """Every known digest as lowercase hex, by algorithm name."""
-        return {name: value.hex() for name in SIZES if (value := self.get(name)) is not None}
+        return {name: value.hex() for name in SIZES if (value := self(name)) is not None}
 
 
-def of_bytes(data: bytes) -> Digests:
-    """All digests of bytes in memory."""
-    return Digests(
-        sha256=hashlib.sha256(data).digest(),
-        sha384=hashlib.sha384(data).digest(),
-        sha512=hashlib.sha512(data).digest(),
-    )
-
-
-def of_stream(stream: BinaryIO, algorithms: frozenset[Algorithm]) -> Digests:
-    """Digests of a stream, read once to its end in bounded memory.
-
-    Args:
-        stream: binary stream; read from where it stands.
-        algorithms: which digests to compute.
-    """
-    hashers = {name: hashlib.new(name) for name in algorithms}
+def digest_of_stream(stream: BinaryIO, algorithm: Algorithm) -> bytes:
+    """The raw digest of a stream, read from where it stands to its end in bounded memory."""
+    hasher = hashlib.new(algorithm)
     while chunk := stream.read(_CHUNK):
-        for hasher in hashers.values():
-            hasher.update(chunk)
-    return Digests(**{name: hasher.digest() for name, hasher in hashers.items()})
+        hasher.update(chunk)
+    return hasher.digest()
 
 
 def parse_target(text: str) -> Digests | None:

@@ -1,0 +1,100 @@
+"""What a caller names as target: a pack, a file or a digest, opened with one clear error."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from attest.digest import Algorithm, Digests, digest_of_stream, parse_target
+from attest.errors import MalformedEvidence, UsageError
+from attest.pack.archive import open_file
+
+PACK_SUFFIX = ".epack"
+BUNDLE_SUFFIX = ".sigstore.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedTarget:
+    """A target by its kind: `path` for packs and files, `digests` for digests."""
+
+    kind: Literal["pack", "file", "digest"]
+    name: str
+    path: Path | None = None
+    digests: Digests | None = None
+
+
+def name_target(target: str | os.PathLike[str]) -> NamedTarget:
+    """Say what kind of target a text names; a path that exists wins over a digest's spelling.
+
+    Raises:
+        UsageError: `invalid_digest`.
+    """
+    name = os.fspath(target)
+    path = Path(name)
+    digests = None if isinstance(target, os.PathLike) or path.exists() else parse_target(name)
+    if digests is not None:
+        return NamedTarget(kind="digest", name=name, digests=digests)
+    kind: Literal["pack", "file"] = "pack" if path.suffix == PACK_SUFFIX else "file"
+    return NamedTarget(kind=kind, name=name, path=path)
+
+
+def read_bundle(path: Path, *, limit: int) -> bytes:
+    """Read a bundle file in one piece.
+
+    Args:
+        path: the file.
+        limit: most bytes that it may have.
+
+    Raises:
+        UsageError: `bundle_not_found`, `unreadable_file`.
+        MalformedEvidence: `bundle_too_large`.
+    """
+    try:
+        with open_file(path) as stream:
+            data = stream.read(limit + 1)
+    except UsageError as error:
+        if error.code != "file_not_found":
+            raise
+        raise UsageError(
+            "bundle_not_found",
+            "there is no such bundle",
+            where=str(path),
+            hint="sign it first, or name its bundle with --bundle",
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if len(data) > limit:
+        raise MalformedEvidence("bundle_too_large", f"larger than {limit} bytes", where=str(path))
+    return data
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError("unreadable_file", f"cannot be read: {error.strerror}", where=str(path))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileDigests:
+    """Digests of a file, each computed when first asked for."""
+
+    path: Path
+    _known: dict[Algorithm, bytes] = field(default_factory=dict)
+
+    def __call__(self, algorithm: Algorithm) -> bytes:
+        """The raw digest of the file.
+
+        Raises:
+            UsageError: `file_not_found`, `unreadable_file`.
+        """
+        if algorithm not in self._known:
+            try:
+                with open_file(self.path) as stream:
+                    self._known[algorithm] = digest_of_stream(stream, algorithm)
+            except OSError as error:
+                raise _unreadable(self.path, error) from None
+        return self._known[algorithm]
+
+    def hex(self) -> dict[str, str]:
+        """The digests known so far, as hex."""
+        return {name: value.hex() for name, value in self._known.items()}

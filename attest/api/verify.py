@@ -1,0 +1,317 @@
+"""Verify a pack, a file or a digest: stage by stage, into one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from attest.api.target import (
+    BUNDLE_SUFFIX,
+    FileDigests,
+    NamedTarget,
+    name_target,
+    read_bundle,
+)
+from attest.bundle import parse_bundle
+from attest.digest import Digests
+from attest.engine.content import ArtifactContent, PackContent
+from attest.engine.trace import Trace
+from attest.engine.verify import verify_bundle
+from attest.errors import (
+    AttestError,
+    MalformedEvidence,
+    PolicyViolation,
+    Untrusted,
+    UsageError,
+    VerificationFailed,
+)
+from attest.limits import DEFAULT_LIMITS, Limits
+from attest.pack.reader import IntactPack, Pack, open_pack
+from attest.policy.evaluate import Decision, evaluate
+from attest.policy.model import Policy
+from attest.report.model import (
+    AttestationResult,
+    PackFacts,
+    Report,
+    Target,
+    TargetKind,
+    TrustFacts,
+    Warned,
+)
+from attest.trust.root import TrustRoot
+from attest.verified import Status, VerifiedAttestation
+
+STEP_PARSE = "1 parse"
+STEP_PACK = "0 pack"
+STEP_POLICY = "8 policy"
+
+
+def verify(
+    target: str | os.PathLike[str],
+    *,
+    policy: Policy,
+    trust: TrustRoot | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    now: datetime | None = None,
+    limits: Limits | None = None,
+) -> Report:
+    """Verify a target against a policy, offline.
+
+    Args:
+        target: a pack (`*.epack`), any other file, or `sha256:HEX` / `sha512:HEX` with a bundle.
+        policy: who must have signed.
+        trust: the trust root; the embedded one of the public good instance if not given.
+        bundle: the bundle file of a file or digest; `FILE.sigstore.json` if not given.
+        now: current time (UTC); the clock's if not given.
+        limits: bounds on what is read.
+
+    Returns:
+        The report of a verification that passed.
+
+    Raises:
+        MalformedEvidence, VerificationFailed, PolicyViolation: a verdict against the evidence;
+            the full report is its `report`.
+        UsageError, TrustError: no verdict.
+    """
+    report = examine(target, policy=policy, trust=trust, bundle=bundle, now=now, limits=limits)
+    if report.error is not None:
+        report.error.report = report
+        raise report.error
+    return report
+
+
+def examine(
+    target: str | os.PathLike[str],
+    *,
+    policy: Policy | None,
+    trust: TrustRoot | None = None,
+    bundle: str | os.PathLike[str] | None = None,
+    now: datetime | None = None,
+    limits: Limits | None = None,
+) -> Report:
+    """As `verify`, but a verdict is only in the report; without a policy, integrity alone.
+
+    Args:
+        target: as for `verify`.
+        policy: as for `verify`; None checks that a pack is intact and nobody's identity.
+        trust: as for `verify`.
+        bundle: as for `verify`.
+        now: as for `verify`.
+        limits: as for `verify`.
+
+    Raises:
+        UsageError: `file_not_found`, `bundle_not_found`, `integrity_needs_pack`, …: no verdict.
+        TrustError: no verdict.
+    """
+    named = name_target(target)
+    limits = limits or DEFAULT_LIMITS
+    if policy is None:
+        return _integrity(named, bundle, limits)
+    root = trust or TrustRoot.embedded("sigstore")
+    judge = _Judge(root=root, policy=policy, now=now or datetime.now(UTC), limits=limits)
+    if named.kind == "pack" and named.path is not None:
+        if bundle is not None:
+            raise UsageError(
+                "bundle_with_pack",
+                "a pack carries its attestations inside",
+                where=os.fspath(bundle),
+                hint="leave --bundle out",
+            )
+        return judge.pack(named, named.path)
+    return judge.artifact(named, None if bundle is None else Path(bundle))
+
+
+def _integrity(named: NamedTarget, bundle: str | os.PathLike[str] | None, limits: Limits) -> Report:
+    if named.kind != "pack" or named.path is None or bundle is not None:
+        raise UsageError(
+            "integrity_needs_pack",
+            "only a pack has an integrity of its own",
+            where=named.name,
+            hint="give a pack without a bundle, or say who must have signed",
+        )
+    trace = Trace()
+    warning = Warned(code="integrity_only", message="nobody's identity was checked")
+    report = Report(
+        result="pass",
+        assurance="integrity",
+        target=Target(kind="pack", name=named.name, digest={}),
+        warnings=(warning,),
+    )
+    try:
+        with _intact_pack(named.path, trace, limits) as (_, intact):
+            report = _with_pack(report, intact)
+    except (MalformedEvidence, VerificationFailed) as error:
+        report = report.failed(error)
+    return replace(report, checks=trace.checks)
+
+
+@contextmanager
+def _intact_pack(path: Path, trace: Trace, limits: Limits) -> Iterator[tuple[Pack, IntactPack]]:
+    with ExitStack() as stack:
+        with trace.step(STEP_PACK, rule="R-078") as step:
+            pack = stack.enter_context(open_pack(path, limits=limits))
+            intact = pack.check_integrity()
+            step.detail = f"{intact.artifacts} artifacts, {intact.bytes} bytes"
+        yield pack, intact
+
+
+def _with_pack(report: Report, intact: IntactPack) -> Report:
+    digest = intact.manifest_digest.hex()
+    facts = PackFacts(
+        stream=intact.stream,
+        pack_digest=intact.pack_digest,
+        manifest_digest=digest,
+        artifacts=intact.artifacts,
+        bytes=intact.bytes,
+    )
+    # A pack is named by what its attestations sign: the digest of its manifest.
+    target = replace(report.target, digest={"sha256": digest})
+    return replace(report, pack=facts, target=target)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Judge:
+    """One verification: everything that is the same for all attestations of a target."""
+
+    root: TrustRoot
+    policy: Policy
+    now: datetime
+    limits: Limits
+
+    def pack(self, named: NamedTarget, path: Path) -> Report:
+        """Judge every attestation inside a pack."""
+        trace = Trace()
+        report = self._begin("pack", named.name)
+        try:
+            with _intact_pack(path, trace, self.limits) as (pack, intact):
+                report = replace(_with_pack(report, intact), checks=trace.checks)
+                content = PackContent(manifest_digest=intact.manifest_digest)
+                judged = [
+                    self._attestation(name, partial(pack.read_attestation, name), content, True)
+                    for name in pack.attestation_names
+                ]
+        except (MalformedEvidence, VerificationFailed) as error:
+            return replace(report.failed(error), checks=trace.checks)
+        return self._decide(report, judged, trace)
+
+    def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
+        """Judge the one bundle of a file or digest."""
+        file = bundle or _bundle_beside(named)
+        known = _digests(named)
+        known("sha256")
+        content = ArtifactContent(digest_of=known)
+        read = partial(read_bundle, file, limit=self.limits.max_bundle_bytes)
+        judged = [self._attestation(str(file), read, content, False)]
+        report = self._begin(named.kind, named.name)
+        report = replace(report, target=replace(report.target, digest=known.hex()))
+        return self._decide(report, judged, Trace())
+
+    def _begin(self, kind: TargetKind, name: str) -> Report:
+        root = self.root
+        return Report(
+            result="pass",
+            assurance="any_identity" if self.policy.any_identity else "identity",
+            target=Target(kind=kind, name=name, digest={}),
+            trust=TrustFacts(
+                instance=root.instance,
+                root_sha256=root.sha256,
+                age_seconds=None,
+                sandbox=root.sandbox,
+            ),
+        )
+
+    def _attestation(
+        self,
+        file: str,
+        read: Callable[[], bytes],
+        content: PackContent | ArtifactContent,
+        in_pack: bool,  # noqa: FBT001  # private, and clear where it is called
+    ) -> _Judged:
+        trace = Trace()
+        verified: VerifiedAttestation | None = None
+        failure: AttestError | None = None
+        status: Status = "pass"
+        try:
+            with trace.step(STEP_PARSE, rule="R-084"):
+                bundle = parse_bundle(read(), in_pack=in_pack, where=file, limits=self.limits)
+            verified = verify_bundle(bundle, content, self.root, trace)
+        except Untrusted as error:
+            status, failure = "skip", error
+        except (MalformedEvidence, VerificationFailed) as error:
+            status, failure = "fail", error
+        result = AttestationResult(file=file, status=status, checks=trace.checks, verified=verified)
+        return _Judged(result=result, failure=failure)
+
+    def _decide(self, report: Report, judged: Sequence[_Judged], trace: Trace) -> Report:
+        """Every attestation must be sound, one must count, and the policy must be met."""
+        results = tuple(item.result for item in judged)
+        verified = [item.verified for item in results if item.verified is not None]
+        decision = evaluate(self.policy, verified, now=self.now)
+        report = replace(report, attestations=results, decision=decision)
+        try:
+            with trace.step(STEP_POLICY):
+                _require_sound(judged, report.target.name)
+                _require_met(decision)
+        except AttestError as error:
+            report = report.failed(error)
+        return replace(report, checks=trace.checks)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Judged:
+    """An attestation's result, and the error behind it if it did not pass."""
+
+    result: AttestationResult
+    failure: AttestError | None
+
+
+def _require_sound(judged: Sequence[_Judged], name: str) -> None:
+    failures = [item.failure for item in judged if item.failure is not None]
+    for failure in failures:
+        if not isinstance(failure, Untrusted):
+            raise failure  # broken evidence fails, whatever else is satisfied
+    if len(failures) == len(judged):
+        raise (
+            failures[0]
+            if failures
+            else VerificationFailed(
+                "no_attestations",
+                "nothing is signed: the pack has no attestation",
+                where=name,
+                rule="R-089",
+                hint="it was never signed, or its attestations were stripped",
+            )
+        )
+
+
+def _require_met(decision: Decision) -> None:
+    if decision.result == "pass":
+        return
+    failed = next(item for item in decision.requirements if item.status == "fail")
+    raise PolicyViolation(
+        decision.code or "policy_not_met",
+        f"required: {failed.require}; {'; '.join(failed.why)}",
+        where="policy",
+        rule="R-088b",
+    )
+
+
+def _bundle_beside(named: NamedTarget) -> Path:
+    if named.path is None:
+        raise UsageError(
+            "bundle_needed", "a digest needs a bundle", where=named.name, hint="give --bundle FILE"
+        )
+    return named.path.with_name(named.path.name + BUNDLE_SUFFIX)
+
+
+def _digests(named: NamedTarget) -> FileDigests | Digests:
+    if named.path is not None:
+        return FileDigests(path=named.path)
+    if named.digests is None:
+        raise UsageError("invalid_digest", "neither a file nor a digest", where=named.name)
+    return named.digests

@@ -1,0 +1,136 @@
+"""The report as JSON, version 1: every key always present, 64-bit indexes as strings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from attest import __version__
+from attest.errors import AttestError
+from attest.policy.evaluate import Decision
+from attest.report.model import AttestationResult, Report, utc
+from attest.strictjson import JSON
+from attest.verified import Check, VerifiedAttestation, VerifiedLogEntry
+
+MEDIA_TYPE = "application/vnd.attest.report.v1+json"
+
+
+def render(report: Report) -> str:
+    """The report on one line, for a file or JSON Lines."""
+    return json.dumps(to_json(report), ensure_ascii=True)
+
+
+def to_json(report: Report) -> dict[str, JSON]:
+    """The report as JSON values (design, section 4, "Report")."""
+    return {
+        "mediaType": MEDIA_TYPE,
+        "result": report.result,
+        "assurance": report.assurance,
+        "error": error_to_json(report.error) if report.error else None,
+        "warnings": [{"code": item.code, "message": item.message} for item in report.warnings],
+        "target": {
+            "kind": report.target.kind,
+            "name": report.target.name,
+            "digest": dict(report.target.digest),
+        },
+        "pack": None
+        if report.pack is None
+        else {
+            "stream": report.pack.stream,
+            "pack_digest": report.pack.pack_digest,
+            "manifest_digest": report.pack.manifest_digest,
+            "artifacts": report.pack.artifacts,
+            "bytes": report.pack.bytes,
+        },
+        "checks": [_check(item) for item in report.checks],
+        "attestations": [_attestation(item) for item in report.attestations],
+        "policy": _policy(report.decision, report.attestations),
+        "trust": None
+        if report.trust is None
+        else {
+            "instance": report.trust.instance,
+            "root_sha256": report.trust.root_sha256.hex(),
+            "age_seconds": report.trust.age_seconds,
+            "sandbox": report.trust.sandbox,
+        },
+        "tool": {"name": "attest", "version": __version__},
+    }
+
+
+def error_to_json(error: AttestError) -> dict[str, JSON]:
+    """An error as it stands in reports and in the JSON output of every command."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "where": error.where,
+    }
+
+
+def _check(check: Check) -> JSON:
+    return {
+        "check": check.check,
+        "status": check.status,
+        "code": check.code,
+        "rule": check.rule,
+        "where": check.where,
+        "detail": check.detail,
+    }
+
+
+def _attestation(item: AttestationResult) -> JSON:
+    verified = item.verified
+    identity = verified.identity if verified else None
+    return {
+        "file": item.file,
+        "kind": "keyless",
+        "status": item.status,
+        "principal": identity.principal if identity else None,
+        "identity": identity.subject if identity else None,
+        "issuer": identity.issuer if identity else None,
+        "claims": dict(identity.claims) if identity else None,
+        "key_id": None,
+        "predicate_type": _predicate_type(verified),
+        "signed_at": _signed_at(verified),
+        "log": _log(verified.log_entries[0]) if verified and verified.log_entries else None,
+        "level2": verified is not None and verified.level2,
+        "checks": [_check(check) for check in item.checks],
+    }
+
+
+def _predicate_type(verified: VerifiedAttestation | None) -> str | None:
+    return verified.statement.predicate_type if verified and verified.statement else None
+
+
+def _signed_at(verified: VerifiedAttestation | None) -> list[JSON]:
+    times = verified.times if verified else ()
+    return [{"time": utc(item.time), "source": item.source} for item in times]
+
+
+def _log(entry: VerifiedLogEntry) -> JSON:
+    return {
+        "id": entry.log_id.hex(),
+        "index": None if entry.index is None else str(entry.index),
+        "origin": entry.origin,
+    }
+
+
+def _policy(decision: Decision | None, attestations: Sequence[AttestationResult]) -> JSON:
+    if decision is None:
+        return None
+    # A decision counts positions among what verified; readers want the files.
+    files = [item.file for item in attestations if item.verified is not None]
+    return {
+        "file": None,
+        "sha256": None,
+        "result": decision.result,
+        "requirements": [
+            {
+                "require": item.require,
+                "status": item.status,
+                "matched": [files[at] for at in item.matched],
+                "why": list(item.why),
+            }
+            for item in decision.requirements
+        ],
+    }

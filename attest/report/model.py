@@ -1,0 +1,93 @@
+"""The report of a verification: only facts that a signature, log proof or certificate binds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from attest.errors import AttestError
+from attest.policy.evaluate import Decision
+from attest.verified import Check, Status, VerifiedAttestation
+
+Assurance: TypeAlias = Literal["identity", "any_identity", "integrity"]
+TargetKind: TypeAlias = Literal["pack", "file", "digest"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What was verified: its name as given, and its digests as hex by algorithm."""
+
+    kind: TargetKind
+    name: str
+    digest: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackFacts:
+    """An intact pack: digests as in the published formats, counts, size in bytes."""
+
+    stream: str
+    pack_digest: str
+    manifest_digest: str
+    artifacts: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttestationResult:
+    """One attestation: verified facts if it passed, else only the checks that were made."""
+
+    file: str
+    status: Status
+    checks: tuple[Check, ...]
+    verified: VerifiedAttestation | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustFacts:
+    """Which trust root decided: instance name, raw SHA-256, age in seconds, sandbox or not."""
+
+    instance: str
+    root_sha256: bytes
+    age_seconds: int | None
+    sandbox: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
+    """Something that does not change the verdict and should be known."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """Everything that one verification found out."""
+
+    result: Literal["pass", "fail", "error"]
+    assurance: Assurance
+    target: Target
+    error: AttestError | None = None
+    warnings: tuple[Warned, ...] = ()
+    pack: PackFacts | None = None
+    checks: tuple[Check, ...] = ()
+    attestations: tuple[AttestationResult, ...] = ()
+    decision: Decision | None = None
+    trust: TrustFacts | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 a verdict against the evidence, 2 no verdict."""
+        return 0 if self.error is None else self.error.exit_code
+
+    def failed(self, error: AttestError) -> Report:
+        """This report, ended by an error."""
+        return replace(self, result="fail" if error.exit_code == 1 else "error", error=error)
+
+
+def utc(time: datetime) -> str:
+    """RFC 3339 in UTC with `Z`, whole seconds."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

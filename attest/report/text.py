@@ -1,0 +1,111 @@
+"""The report for people: the verdict first, then who signed, then why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attest.report.model import AttestationResult, Report, utc
+from attest.terminal import escape
+from attest.verified import Check, VerifiedAttestation
+
+_WORDS = {"pass": "VERIFIED", "fail": "FAILED", "error": "NO VERDICT"}
+
+
+def render(report: Report, *, explain: bool = False) -> str:
+    """The report as lines of text, everything untrusted escaped.
+
+    Args:
+        report: the report.
+        explain: also list every check that was made.
+    """
+    return "\n".join(_lines(report, explain=explain))
+
+
+def _lines(report: Report, *, explain: bool) -> Iterator[str]:
+    if report.trust is not None and report.trust.sandbox:
+        yield "SANDBOX: this trust root is for trying things out; it proves nothing to anybody"
+    if report.assurance == "any_identity":
+        yield "ANY IDENTITY: signed by somebody; nobody said who it should be"
+    word = "INTACT (nobody's identity was checked)"
+    if report.assurance != "integrity" or report.result != "pass":
+        word = _WORDS[report.result]
+    yield f"{word}: {escape(report.target.name)}"
+    if report.error is not None:
+        yield from _error(report)
+    yield from _facts(report)
+    for item in report.attestations:
+        yield from _attestation(item, explain=explain)
+    if explain:
+        yield from (_check(item) for item in report.checks)
+    if report.trust is not None:
+        digest = report.trust.root_sha256.hex()
+        yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest})"
+
+
+def _error(report: Report) -> Iterator[str]:
+    error = report.error
+    if error is None:
+        return
+    yield f"  {error.code}: {escape(error.message)}"
+    if error.where is not None:
+        yield f"  where: {escape(error.where)}"
+    if error.rule is not None:
+        yield f"  rule: {escape(error.rule)}"
+    if report.decision is not None:
+        for requirement in report.decision.requirements:
+            if requirement.status == "fail":
+                yield f"  required: {escape(requirement.require)}"
+                yield from (f"    {escape(line)}" for line in requirement.why)
+    if error.hint is not None:
+        yield f"  hint: {escape(error.hint)}"
+
+
+def _facts(report: Report) -> Iterator[str]:
+    if report.pack is not None:
+        pack = report.pack
+        yield (
+            f"  pack: stream {escape(pack.stream)}, {pack.artifacts} artifacts, {pack.bytes} bytes"
+        )
+        yield f"  pack digest: {pack.pack_digest}"
+        yield f"  manifest digest: {pack.manifest_digest}"
+    else:
+        for algorithm, value in report.target.digest.items():
+            yield f"  digest: {algorithm}:{value}"
+
+
+def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:
+    yield f"  attestation {escape(item.file)}: {item.status}"
+    if item.verified is not None:
+        yield from _signer(item.verified)
+    if explain:
+        yield from (_check(check) for check in item.checks)
+    elif item.verified is None:
+        yield from (_check(check) for check in item.checks if check.status != "pass")
+
+
+def _signer(verified: VerifiedAttestation) -> Iterator[str]:
+    yield f"    signed by: {escape(verified.identity.subject)}"
+    yield f"    issuer: {escape(verified.identity.issuer)}"
+    for time in verified.times:
+        yield f"    at: {utc(time.time)} ({time.source}, {escape(time.authority)})"
+    for entry in verified.log_entries:
+        if entry.origin is None:
+            yield f"    log: promised by {entry.log_id.hex()[:16]} (no inclusion proof)"
+        else:
+            index = "" if entry.index is None else f", index {entry.index}"
+            yield f"    log: {escape(entry.origin)}{index}"
+    if verified.statement is not None:
+        yield f"    predicate type: {escape(verified.statement.predicate_type)}"
+
+
+def _check(check: Check) -> str:
+    parts = [f"    {check.status:<4} {check.check}"]
+    if check.code is not None:
+        parts.append(f"[{check.code}]")
+    if check.rule is not None:
+        parts.append(f"({escape(check.rule)})")
+    if check.detail is not None:
+        parts.append(escape(check.detail))
+    if check.where is not None:
+        parts.append(f"at {escape(check.where)}")
+    return " ".join(parts)
