@@ -6,13 +6,13 @@ from attest.sandbox.ca import CertificateAuthority, LeafProfile
 from attest.sandbox.certificates import Signer, Validity
 from attest.sandbox.ctlog import CTLog
 from attest.sandbox.instance import Instance
+from attest.sandbox.names import SANDBOX_ORGANIZATION
 from attest.sandbox.oidc import OidcIssuer
 from attest.sandbox.refusal import Refusal, SandboxError
 from attest.sandbox.rekor1 import EntryV1, TransparencyLogV1
 from attest.sandbox.rekor2 import EntryV2, TransparencyLogV2
 from attest.sandbox.sandbox import Sandbox
 from attest.sandbox.tsa import TimestampAuthority
-from attest.trust.root import SANDBOX_ORGANIZATION
 
 __all__ = [
     "SANDBOX_ORGANIZATION",

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from attest.sandbox.clock import whole_seconds
-from attest.trust.root import SANDBOX_ORGANIZATION
+from attest.sandbox.names import SANDBOX_ORGANIZATION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

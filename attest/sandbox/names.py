@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+SANDBOX_ORGANIZATION: Final = "attest sandbox (not for production)"
+"""The `O` of every CA, TSA and root certificate a sandbox makes; verifiers recognise it.
+
+Written here a second time because server and client share no module; a test compares them.
+"""
+
 DOMAIN: Final = "sandbox.attest.invalid"
 """RFC 6761 reserves `.invalid`: these hosts can never resolve to somebody else's machine."""
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
-
-import betterproto
 
 from attest.sandbox import config
 from attest.sandbox.clock import Clock, utc_now
@@ -215,8 +212,8 @@ class Sandbox:
                 url=url, rekor_version=version, with_tsa=with_tsa, valid_from=start
             )
             if path == self.trust_config:
-                _write_message(self.signing_config, signing)
-            _write_message(path, config.client_trust_config(root, signing))
+                _write_json(self.signing_config, signing.to_dict())
+            _write_json(path, config.client_trust_config(root, signing).to_dict())
 
 
 _GITHUB_VARIABLES: Final = (
@@ -236,10 +233,10 @@ _GITHUB_VARIABLES: Final = (
 
 def _write_trusted_root(directory: Path, instance: Instance) -> Path:
     path = directory / TRUSTED_ROOT
-    _write_message(path, instance.trusted_root())
+    _write_json(path, instance.trusted_root().to_dict())
     return path
 
 
-def _write_message(path: Path, message: betterproto.Message) -> None:
-    text = json.dumps(message.to_dict(), indent=2) + os.linesep
+def _write_json(path: Path, document: Mapping[str, object]) -> None:
+    text = json.dumps(document, indent=2) + "\n"
     write_atomically(path, text.encode(), mode=0o644)
