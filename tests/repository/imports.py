@@ -60,8 +60,8 @@ TABLE = (
         attest=(*VALUES, "keys", "verified", "policy", "policy.*"), others=("yaml",)),
     Row(modules=("policy", "policy.*"), attest=(*VALUES, "keys", "verified", "policy", "policy.*")),
     Row(modules=("report", "report.*"),  # the package itself for its version
-        attest=("", "digest", "strictjson", "terminal", "verified", "policy", "policy.*", "report",
-                "report.*")),
+        attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
+                "policy", "policy.*", "report", "report.*")),
     Row(modules=("oidc",), attest=(*VALUES, "http", "signing.failures"),
         others=("requests", "id", "sigstore")),
     Row(modules=("signing", "signing.*"),

@@ -1,0 +1,142 @@
+"""What a target carries already: its verified attestations, and the name for a new one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from attest.api.target import read_bundle
+from attest.bundle import parse_bundle
+from attest.engine.content import ArtifactContent, PackContent
+from attest.engine.trace import Trace
+from attest.engine.verify import verify_bundle
+from attest.errors import AttestError, MalformedEvidence, SigningError, Untrusted
+from attest.limits import Limits
+from attest.pack.manifest import ATTESTATION_SUFFIX, ATTESTATIONS
+from attest.pack.reader import Pack
+from attest.trust.root import TrustRoot
+from attest.verified import VerifiedAttestation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """A signer as certificates name one: subject and OIDC issuer."""
+
+    subject: str
+    issuer: str
+
+    @classmethod
+    def of(cls, attestation: VerifiedAttestation) -> Identity:
+        """The identity that a verified attestation proves."""
+        return cls(subject=attestation.identity.subject, issuer=attestation.identity.issuer)
+
+
+def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, VerifiedAttestation]:
+    """The attestations of a pack that verify for its manifest, by entry name.
+
+    Those of other instances, and those signed with keys, count for nothing and are left out.
+
+    Args:
+        pack: an open pack.
+        root: what to verify under.
+        limits: bounds on what is read.
+
+    Raises:
+        MalformedEvidence, VerificationFailed: one of them would fail the pack, whoever signs it
+            now; `where` names it.
+    """
+    verified: dict[str, VerifiedAttestation] = {}
+    content = PackContent(manifest_digest=pack.manifest_digest)
+    for name in pack.attestation_names:
+        try:
+            bundle = parse_bundle(
+                pack.read_attestation(name), in_pack=True, where=name, limits=limits
+            )
+            if bundle.certificate is not None:
+                verified[name] = verify_bundle(bundle, content, root, Trace())
+        except Untrusted:
+            continue
+        except AttestError as error:
+            error.where = name if error.where is None else f"{name}: {error.where}"
+            error.hint = error.hint or "build the pack again without this attestation"
+            raise
+    return verified
+
+
+def beside(
+    path: Path, content: ArtifactContent, root: TrustRoot, limits: Limits
+) -> VerifiedAttestation | None:
+    """The attestation in a bundle file; None unless it verifies for this content.
+
+    Args:
+        path: a bundle file that exists.
+        content: what it must speak of.
+        root: what to verify under.
+        limits: bounds on what is read.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        data = read_bundle(path, limit=limits.max_bundle_bytes)
+    except MalformedEvidence:  # too large to be one
+        return None
+    try:
+        bundle = parse_bundle(data, where=str(path), limits=limits)
+        return verify_bundle(bundle, content, root, Trace())
+    except AttestError:
+        # Whatever stands there is not ours to judge; the caller refuses to replace it unasked.
+        return None
+
+
+def confirm(
+    data: bytes, content: PackContent | ArtifactContent, root: TrustRoot, limits: Limits
+) -> VerifiedAttestation:
+    """Verify what was just signed, as whoever receives it will.
+
+    Args:
+        data: the new bundle.
+        content: what it must speak of.
+        root: the root of the instance that signed.
+        limits: bounds on its size.
+
+    Raises:
+        SigningError: `signed_bundle_invalid`.
+    """
+    where = "the new bundle"
+    try:
+        bundle = parse_bundle(
+            data, in_pack=isinstance(content, PackContent), where=where, limits=limits
+        )
+        return verify_bundle(bundle, content, root, Trace())
+    except AttestError as error:
+        raise SigningError(
+            "signed_bundle_invalid",
+            f"what the services returned does not verify: {error.code}: {error.message}",
+            where=error.where or where,
+            hint="nothing was written; check that the instance's trusted root is current",
+        ) from None
+
+
+def entry_name(subject: str, taken: Collection[str]) -> str:
+    """The entry name for a new attestation of an identity.
+
+    Args:
+        subject: the certificate's subject identity.
+        taken: entry names that belong to somebody else; more digits avoid them.
+
+    Raises:
+        MalformedEvidence: `too_many_attestations` if every length is taken.
+
+    Source: Evidence Pack, "Attestation file naming"; design, section 10.
+    """
+    digits = hashlib.sha256(subject.encode("utf-8")).hexdigest()
+    for length in range(8, len(digits) + 1, 8):
+        name = f"{ATTESTATIONS}{digits[:length]}{ATTESTATION_SUFFIX}"
+        if name not in taken:
+            return name
+    raise MalformedEvidence(
+        "too_many_attestations", f"every name for an attestation of {subject!r} is taken"
+    )

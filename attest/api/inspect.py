@@ -1,0 +1,89 @@
+"""What is inside a pack or bundle, by its own word: nothing here is verified."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from attest.api.target import BUNDLE_SUFFIX, name_target, read_bundle
+from attest.bundle import UntrustedBundle, UntrustedLogEntry, parse_bundle
+from attest.claims import read_identity
+from attest.dsse import UntrustedEnvelope
+from attest.engine.chain import load_leaf
+from attest.errors import AttestError, UsageError
+from attest.limits import DEFAULT_LIMITS, Limits
+from attest.pack.reader import Pack, open_pack
+from attest.report.inspection import ClaimedBundle, ClaimedLogEntry, Inspection
+from attest.statement import parse_statement
+
+
+def inspect(target: str | os.PathLike[str], *, limits: Limits | None = None) -> Inspection:
+    """Say what is inside a pack, a bundle, or the bundle beside a file, without judging it.
+
+    Args:
+        target: a pack (`*.epack`), a bundle (`*.json`), or a file with `FILE.sigstore.json`.
+        limits: bounds on what is read.
+
+    Raises:
+        MalformedEvidence: the pack's structure or manifest is broken.
+        UsageError: `file_not_found`, `bundle_not_found`, `unreadable_file`, `inspect_digest`.
+    """
+    limits = limits or DEFAULT_LIMITS
+    named = name_target(target)
+    if named.path is None:
+        raise UsageError("inspect_digest", "a digest has nothing inside", where=named.name)
+    if named.kind == "pack":
+        with open_pack(named.path, limits=limits) as pack:
+            return _pack(pack, named.name, limits)
+    beside = named.path.with_name(named.path.name + BUNDLE_SUFFIX)
+    path = beside if beside.exists() else named.path
+    data = read_bundle(path, limit=limits.max_bundle_bytes)
+    bundle = _claimed(str(path), data, limits)
+    return Inspection(target=named.name, manifest=None, manifest_digest=None, bundles=(bundle,))
+
+
+def _pack(pack: Pack, name: str, limits: Limits) -> Inspection:
+    bundles = tuple(
+        _claimed(entry, pack.read_attestation(entry), limits) for entry in pack.attestation_names
+    )
+    return Inspection(
+        target=name,
+        manifest=pack.manifest,
+        manifest_digest=pack.manifest_digest,
+        bundles=bundles,
+    )
+
+
+def _claimed(file: str, data: bytes, limits: Limits) -> ClaimedBundle:
+    try:
+        bundle = parse_bundle(data, where=file, limits=limits)
+        leaf = None if bundle.certificate is None else load_leaf(bundle.certificate)
+        return _read(file, bundle, leaf)
+    except AttestError as error:
+        return ClaimedBundle(file=file, problem=error)
+
+
+def _read(file: str, bundle: UntrustedBundle, leaf: x509.Certificate | None) -> ClaimedBundle:
+    enveloped = isinstance(bundle.content, UntrustedEnvelope)
+    return ClaimedBundle(
+        file=file,
+        version=bundle.version,
+        identity=None if leaf is None else read_identity(leaf),
+        certificate_from=None if leaf is None else leaf.not_valid_before_utc,
+        certificate_to=None if leaf is None else leaf.not_valid_after_utc,
+        entries=tuple(_entry(entry) for entry in bundle.entries),
+        timestamps=len(bundle.timestamps),
+        content="dsseEnvelope" if enveloped else "messageSignature",
+        statement=parse_statement(bundle.content.payload)
+        if isinstance(bundle.content, UntrustedEnvelope)
+        else None,
+    )
+
+
+def _entry(entry: UntrustedLogEntry) -> ClaimedLogEntry:
+    time: datetime | None = None
+    if 0 < entry.integrated_time < 2**33:  # beyond it no calendar has a date for it
+        time = datetime.fromtimestamp(entry.integrated_time, tz=UTC)
+    return ClaimedLogEntry(kind=f"{entry.kind} {entry.version}", index=entry.index, time=time)
