@@ -10,31 +10,27 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
-from sigstore_protobuf_specs.dev.sigstore.common.v1 import (
+
+from attest.sandbox.ca import CertificateAuthority
+from attest.sandbox.ctlog import CTLog
+from attest.sandbox.messages import (
+    AuthorityMessage,
+    ClientTrustConfig,
     DistinguishedName,
     HashAlgorithm,
     LogId,
     PublicKey,
     PublicKeyDetails,
-    TimeRange,
-    X509Certificate,
-    X509CertificateChain,
-)
-from sigstore_protobuf_specs.dev.sigstore.trustroot.v1 import (
-    CertificateAuthority as AuthorityMessage,
-)
-from sigstore_protobuf_specs.dev.sigstore.trustroot.v1 import (
-    ClientTrustConfig,
     Service,
     ServiceConfiguration,
     ServiceSelector,
     SigningConfig,
+    TimeRange,
     TransparencyLogInstance,
     TrustedRoot,
+    X509Certificate,
+    X509CertificateChain,
 )
-
-from attest.sandbox.ca import CertificateAuthority
-from attest.sandbox.ctlog import CTLog
 from attest.sandbox.names import CTLOG_HOST, FULCIO_HOST, OPERATOR, TSA_HOST
 from attest.sandbox.rekor1 import TransparencyLogV1
 from attest.sandbox.rekor2 import TransparencyLogV2

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sigstore_protobuf_specs.dev.sigstore.trustroot.v1 import TrustedRoot
 
 from attest.sandbox import config
 from attest.sandbox.ca import CertificateAuthority
@@ -16,6 +15,7 @@ from attest.sandbox.certificates import Signer, Validity
 from attest.sandbox.clock import Clock, utc_now
 from attest.sandbox.ctlog import CTLog
 from attest.sandbox.fulcio import Fulcio
+from attest.sandbox.messages import TrustedRoot
 from attest.sandbox.names import GITHUB_ISSUER
 from attest.sandbox.oidc import OidcIssuer
 from attest.sandbox.refusal import SandboxError

@@ -13,17 +13,17 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from sigstore_protobuf_specs.dev.sigstore.common.v1 import LogId
-from sigstore_protobuf_specs.dev.sigstore.rekor.v1 import (
+
+from attest.sandbox.clock import Clock, require_utc, utc_now
+from attest.sandbox.merkle import MerkleTree, hash_leaf
+from attest.sandbox.messages import (
     Checkpoint,
     InclusionPromise,
     InclusionProof,
     KindVersion,
+    LogId,
     TransparencyLogEntry,
 )
-
-from attest.sandbox.clock import Clock, require_utc, utc_now
-from attest.sandbox.merkle import MerkleTree, hash_leaf
 from attest.sandbox.names import GLOBAL_INDEX_OFFSET, REKOR1_HOST
 from attest.sandbox.note import signed_checkpoint
 from attest.sandbox.refusal import Refusal, SandboxError, bad_request, not_found

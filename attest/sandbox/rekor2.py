@@ -13,16 +13,18 @@ from typing import Final, cast
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from sigstore_protobuf_specs.dev.sigstore.common.v1 import HashOutput, LogId, X509Certificate
-from sigstore_protobuf_specs.dev.sigstore.rekor import v2
-from sigstore_protobuf_specs.dev.sigstore.rekor.v1 import (
-    Checkpoint,
-    InclusionProof,
-    KindVersion,
-    TransparencyLogEntry,
-)
 
 from attest.sandbox.merkle import MerkleTree, hash_leaf
+from attest.sandbox.messages import (
+    Checkpoint,
+    HashOutput,
+    InclusionProof,
+    KindVersion,
+    LogId,
+    TransparencyLogEntry,
+    X509Certificate,
+)
+from attest.sandbox.messages import rekor_v2 as v2
 from attest.sandbox.names import REKOR2_HOST
 from attest.sandbox.note import signed_checkpoint
 from attest.sandbox.refusal import Refusal, SandboxError, bad_request, not_found

@@ -10,8 +10,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from sigstore_protobuf_specs.dev.sigstore.common.v1 import HashAlgorithm, PublicKeyDetails
 
+from attest.sandbox.messages import HashAlgorithm, PublicKeyDetails
 from attest.sandbox.refusal import bad_request
 
 SigningKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
