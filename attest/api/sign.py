@@ -291,7 +291,7 @@ def _default_bundle(named: NamedTarget) -> Path:
             where=named.name,
             hint="name the bundle file with --bundle",
         )
-    return named.path.with_name(named.path.name + BUNDLE_SUFFIX)
+    return Path(f"{named.path}{BUNDLE_SUFFIX}")
 
 
 #: What tells one version of a file from another: device, inode, size, time of change.
