@@ -29,8 +29,8 @@ from attest.sandbox.note import signed_checkpoint
 from attest.sandbox.refusal import Refusal, SandboxError, bad_request, not_found
 from attest.sandbox.rekor1_entries import canonical_body
 from attest.sandbox.signatures import log_id
-from attest.sandbox.store import Journal, MemoryJournal
-from attest.sandbox.wire import JsonObject, canonical_json, decode_base64, encode_base64
+from attest.sandbox.store import Journal, MemoryJournal, journal_body
+from attest.sandbox.wire import JsonObject, canonical_json, encode_base64
 
 BURNT_BODY: Final = b'{"apiVersion":"0.0.1","kind":"sandbox","spec":{}}'
 """Entry 0: protobuf JSON omits a zero index, and strict readers then miss it."""
@@ -274,7 +274,7 @@ class TransparencyLogV1:
         return index
 
     def _restore(self, record: Mapping[str, object]) -> None:
-        body, moment = record.get("body"), record.get("integratedTime")
-        if not isinstance(body, str) or not isinstance(moment, int):
-            raise SandboxError("the Rekor v1 journal has a record without body or time")
-        self._append(decode_base64(body, "journal"), moment)
+        moment = record.get("integratedTime")
+        if not isinstance(moment, int):
+            raise SandboxError("the Rekor v1 journal has a record without a time")
+        self._append(journal_body(record), moment)

@@ -27,7 +27,7 @@ from attest.sandbox.messages import (
 from attest.sandbox.messages import rekor_v2 as v2
 from attest.sandbox.names import REKOR2_HOST
 from attest.sandbox.note import signed_checkpoint
-from attest.sandbox.refusal import Refusal, SandboxError, bad_request, not_found
+from attest.sandbox.refusal import Refusal, bad_request, not_found
 from attest.sandbox.signatures import (
     PROTO_DIGESTS,
     SigningKey,
@@ -36,11 +36,10 @@ from attest.sandbox.signatures import (
     load_der_key,
     verify_digest,
 )
-from attest.sandbox.store import Journal, MemoryJournal
+from attest.sandbox.store import Journal, MemoryJournal, journal_body
 from attest.sandbox.wire import (
     JsonObject,
     canonical_json,
-    decode_base64,
     encode_base64,
     get_bytes,
     get_object,
@@ -51,6 +50,8 @@ BURNT_BODY: Final = b'{"apiVersion":"0.0.2","kind":"sandbox","spec":{}}'
 TILE_WIDTH: Final = 256
 TILE_HEIGHT: Final = 8
 MAX_LEVEL: Final = 5
+MAX_BODY_BYTES: Final = 0xFFFF
+"""An entry bundle gives each body a u16 length (C2SP tlog-tiles)."""
 
 _ED25519_NOTE: Final = b"\x01"
 _NUMBER: Final = re.compile(r"(?:x[0-9]{3}/)*[0-9]{3}")
@@ -154,6 +155,10 @@ class TransparencyLogV2:
 
     def add(self, body: bytes) -> EntryV2:
         """Log any bytes without looking at them; `submit` is the door that checks."""
+        if len(body) > MAX_BODY_BYTES:
+            raise Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"entry: over {MAX_BODY_BYTES} bytes"
+            )
         with self._lock:
             self._journal.append({"body": encode_base64(body)})
             return self.entry(self._append(body))
@@ -218,10 +223,7 @@ class TransparencyLogV2:
         return index
 
     def _restore(self, record: Mapping[str, object]) -> None:
-        body = record.get("body")
-        if not isinstance(body, str):
-            raise SandboxError("the Rekor v2 journal has a record without body")
-        self._append(decode_base64(body, "journal"))
+        self._append(journal_body(record))
 
 
 def _tile_number(path: str) -> tuple[int, int]:

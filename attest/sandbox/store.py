@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,6 +113,15 @@ class KeyStore:
             return serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError) as error:
             raise SandboxError(f"{path}: not an unencrypted private key") from error
+
+
+def journal_body(record: Mapping[str, object]) -> bytes:
+    """The `body` of a log's record."""
+    body = record.get("body")
+    try:
+        return base64.b64decode(body if isinstance(body, str) else "?", validate=True)
+    except binascii.Error as error:
+        raise SandboxError("a log's journal has a record without a body") from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from sigstore.dsse import Statement, StatementBuilder, Subject
+from sigstore.dsse import DigestSet, Statement, StatementBuilder, Subject
 from sigstore.errors import VerificationError
 from sigstore.models import Bundle, ClientTrustConfig
 from sigstore.oidc import IdentityToken, detect_credential
@@ -45,7 +44,7 @@ def signer(config: ClientTrustConfig, token: str) -> Signer:
 def statement(name: str) -> Statement:
     return (
         StatementBuilder()
-        .subjects([Subject(name=name, digest={"sha256": "ab" * 32})])
+        .subjects([Subject(name=name, digest=DigestSet(root={"sha256": "ab" * 32}))])
         .predicate_type("https://example.com/predicate")
         .predicate({"name": name})
         .build()
@@ -123,10 +122,9 @@ def test_each_config_makes_its_own_kind_of_bundle(
 
 
 @pytest.fixture
-def _in_a_workflow(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _in_a_workflow(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in sandbox.ambient_environment(ref="refs/tags/v1").items():
         monkeypatch.setenv(name, value)
-    yield
 
 
 @pytest.mark.usefixtures("_in_a_workflow")
