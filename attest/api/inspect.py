@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from cryptography import x509
-
 from attest.api.target import BUNDLE_SUFFIX, name_target, read_bundle
 from attest.bundle import UntrustedBundle, UntrustedLogEntry, parse_bundle
 from attest.claims import read_identity
@@ -59,13 +57,13 @@ def _pack(pack: Pack, name: str, limits: Limits) -> Inspection:
 def _claimed(file: str, data: bytes, limits: Limits) -> ClaimedBundle:
     try:
         bundle = parse_bundle(data, where=file, limits=limits)
-        leaf = None if bundle.certificate is None else load_leaf(bundle.certificate)
-        return _read(file, bundle, leaf)
+        return _read(file, bundle)
     except AttestError as error:
         return ClaimedBundle(file=file, problem=error)
 
 
-def _read(file: str, bundle: UntrustedBundle, leaf: x509.Certificate | None) -> ClaimedBundle:
+def _read(file: str, bundle: UntrustedBundle) -> ClaimedBundle:
+    leaf = None if bundle.certificate is None else load_leaf(bundle.certificate)
     enveloped = isinstance(bundle.content, UntrustedEnvelope)
     return ClaimedBundle(
         file=file,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attest.errors import PolicyViolation
 from attest.report.model import AttestationResult, Report, utc
 from attest.terminal import escape
 from attest.verified import Check, VerifiedAttestation
@@ -51,11 +52,12 @@ def _error(report: Report) -> Iterator[str]:
         yield f"  where: {escape(error.where)}"
     if error.rule is not None:
         yield f"  rule: {escape(error.rule)}"
-    if report.decision is not None:
+    if report.decision is not None and isinstance(error, PolicyViolation):
         for requirement in report.decision.requirements:
             if requirement.status == "fail":
                 yield f"  required: {escape(requirement.require)}"
-                yield from (f"    {escape(line)}" for line in requirement.why)
+                # Each on a line of its own, so that it can be copied into a command or policy.
+                yield from (f"    {escape(line, limit=2000)}" for line in requirement.why)
     if error.hint is not None:
         yield f"  hint: {escape(error.hint)}"
 
