@@ -1,0 +1,51 @@
+"""What a command is given besides its options: where to write, the environment, the settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from attest.config import Settings
+from attest.strictjson import JSON
+from attest.terminal import Color, paint, wants_color
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One run of the command line; `verbosity` is -1 with `-q`, else the number of `-v`."""
+
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    settings: Settings
+    verbosity: int = 0
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the result is JSON, which then is alone on stdout."""
+        return self.settings.output == "json"
+
+    def result(self, text: str) -> None:
+        """Write a result to stdout; untrusted text in it has been escaped."""
+        self.stdout.write(text + "\n")
+
+    def result_json(self, document: JSON) -> None:
+        """Write a result as one line of JSON to stdout."""
+        self.stdout.write(json.dumps(document) + "\n")
+
+    def say(self, text: str) -> None:
+        """Talk on stderr, unless told to be quiet; untrusted text in it has been escaped."""
+        if self.verbosity >= 0:
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+
+    def detail(self, text: str) -> None:
+        """Talk on stderr, only with `-v`; untrusted text in it has been escaped."""
+        if self.verbosity >= 1:
+            self.say(text)
+
+    def paint(self, text: str, color: Color) -> str:
+        """Escaped text in a colour if stdout is to be coloured."""
+        return paint(text, color, on=wants_color(self.settings.color, self.stdout, self.environ))

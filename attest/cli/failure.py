@@ -1,0 +1,75 @@
+"""How a failure is told: one line and a hint on stderr, or one JSON object on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attest.cli.context import Context
+from attest.errors import EXIT_NO_VERDICT, AttestError, UsageError
+from attest.terminal import escape, paint, wants_color
+
+if TYPE_CHECKING:
+    from attest.strictjson import JSON
+
+
+def error_lines(error: AttestError) -> list[str]:
+    """An error as lines for a person, escaped: what, where and, if there is one, the hint."""
+    places = [place for place in (error.where, error.rule) if place]
+    place = f" ({escape('; '.join(places))})" if places else ""
+    lines = [f"error: {error.code}: {escape(error.message)}{place}"]
+    if error.hint:
+        # A hint may be a few lines to copy, such as a part of a workflow file.
+        lines += [f"hint: {escape(line)}" for line in error.hint.splitlines()]
+    return lines
+
+
+def report_failure(error: AttestError, context: Context, command: object = None) -> int:
+    """Tell of an error.
+
+    Args:
+        error: what happened.
+        context: where to tell it, and in which form.
+        command: module of the command; its `error_json`, if it has one, makes the JSON, because
+            some commands answer with a document of their own format.
+
+    Returns:
+        The exit code.
+    """
+    if context.wants_json:
+        own: Callable[[AttestError], JSON] | None = getattr(command, "error_json", None)
+        context.result_json(own(error) if own else _plain_json(error))
+        return error.exit_code
+    on = wants_color(context.settings.color, context.stderr, context.environ)
+    for line in error_lines(error):
+        label, colon, text = line.partition(":")
+        color = paint(label, "red" if label == "error" else "dim", on=on)
+        context.stderr.write(f"{color}{colon}{text}\n")
+    return error.exit_code
+
+
+def _plain_json(error: AttestError) -> JSON:
+    from attest.report.json import error_to_json
+
+    return {"error": error_to_json(error)}
+
+
+def report_unexpected(error: Exception, context: Context, command: object = None) -> int:
+    """Tell of a failure that nobody foresaw; with `-vv` also where it happened."""
+    if context.verbosity >= 2:
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            context.stderr.write(escape(line) + "\n")
+    wrapped = UsageError(
+        "internal_error",
+        f"{type(error).__name__}: {error}",
+        hint="this is a fault of attest, please report it with what the same command prints"
+        " under -vv",
+    )
+    return report_failure(wrapped, context, command)
+
+
+def broken_pipe() -> int:
+    """The exit code when the reader of the output went away: it got no verdict."""
+    return EXIT_NO_VERDICT

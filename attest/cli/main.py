@@ -1,0 +1,185 @@
+"""The program: finds the command, runs it, and turns every failure into one line and a code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NoReturn, Protocol, TextIO, cast
+
+from attest import __version__
+from attest.cli.context import Context
+from attest.cli.failure import broken_pipe, report_failure, report_unexpected
+from attest.cli.parser import (
+    GLOBAL_OPTIONS,
+    GlobalOptions,
+    Parser,
+    take_global_options,
+    unknown_command,
+)
+from attest.config import did_you_mean, load_settings
+from attest.errors import EXIT_OK, AttestError, UsageError
+
+#: Command -> module and summary. A module is loaded only when its command is used.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "build": ("attest.cli.build", "put files into an Evidence Pack"),
+    "sign": ("attest.cli.sign", "sign packs, files or digests with an identity"),
+    "verify": ("attest.cli.verify", "check who signed a pack, a file or a digest"),
+    "inspect": ("attest.cli.inspect", "show what is inside, unverified"),
+    "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),
+    "demo": ("attest.cli.demo", "see the main job done, and five ways to cheat rejected"),
+}
+
+#: 128 and the number of SIGINT, as shells count.
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """\
+exit codes:
+  0  done; verified, and the policy is satisfied
+  1  a verdict: malformed, does not verify, or the policy says no
+  2  no verdict: bad usage, unreadable file, no trust material, network, signing failed
+
+examples:
+  attest demo
+  attest build evidence.epack report.pdf logs/ --stream acme/prod
+  attest sign evidence.epack
+  attest verify evidence.epack --identity ana@acme.example --issuer google"""
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add description, options and examples."""
+
+    def run(self, args: argparse.Namespace, context: Context) -> int:
+        """Do it; the result is the exit code."""
+
+
+def entry() -> NoReturn:
+    """Run the program on this process's arguments and streams."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character gets its number, never a failed run.
+            stream.reconfigure(errors="backslashreplace")
+    code = main(sys.argv[1:], stdout=sys.stdout, stderr=sys.stderr, environ=os.environ)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = broken_pipe()
+        # The interpreter flushes once more at its end and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def main(argv: Sequence[str], *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> int:
+    """Run one command line.
+
+    Args:
+        argv: the words after the program's name.
+        stdout: gets the result.
+        stderr: gets everything else.
+        environ: the environment.
+
+    Returns:
+        0 done, 1 a verdict against the evidence, 2 no verdict, 130 interrupted.
+    """
+    first = _first_context(argv, stdout, stderr, environ)
+    run = _Run(context=first)
+    try:
+        return _dispatch(argv, run)
+    except AttestError as error:
+        return report_failure(error, run.context, run.command)
+    except KeyboardInterrupt:
+        run.context.say("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return broken_pipe()
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback, exit 2
+        return report_unexpected(error, run.context, run.command)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Run:
+    """How far a run has come, for whoever reports its failure."""
+
+    context: Context
+    command: Command | None = None
+
+
+def _dispatch(argv: Sequence[str], run: _Run) -> int:
+    options = take_global_options(argv)
+    run.context = _context(options, run.context)
+    if options.version:
+        run.context.result(f"attest {__version__}")
+        return EXIT_OK
+    name, words = _command_of(options.rest)
+    if name is None:
+        return _without_command(options, run.context)
+    run.command = cast("Command", import_module(COMMANDS[name][0]))
+    return _run(name, run.command, words, options, run.context)
+
+
+def _run(
+    name: str, command: Command, words: Sequence[str], options: GlobalOptions, context: Context
+) -> int:
+    parser = Parser(f"attest {name}")
+    command.configure(parser)
+    if options.help:
+        context.result(parser.format_help() + "\nattest --help lists the global options")
+        return EXIT_OK
+    return command.run(parser.parse(words), context)
+
+
+def _first_context(
+    argv: Sequence[str], stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]
+) -> Context:
+    """Enough to report that the options or settings themselves are wrong."""
+    words = " ".join(argv)
+    wants_json = "--output json" in words or "--output=json" in words
+    settings = load_settings({}, output="json" if wants_json else None)
+    return Context(stdout=stdout, stderr=stderr, environ=environ, settings=settings)
+
+
+def _context(options: GlobalOptions, first: Context) -> Context:
+    return Context(
+        stdout=first.stdout,
+        stderr=first.stderr,
+        environ=first.environ,
+        settings=load_settings(
+            first.environ, output=options.output, color=options.color, file=options.config
+        ),
+        verbosity=-1 if options.quiet else options.verbose,
+    )
+
+
+def _command_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The command and the words of its own, which may stand before it as well."""
+    for index, word in enumerate(words):
+        if word in COMMANDS:
+            return word, [*words[:index], *words[index + 1 :]]
+        if not word.startswith("-"):
+            raise unknown_command(word, list(COMMANDS))
+    return None, words
+
+
+def _without_command(options: GlobalOptions, context: Context) -> int:
+    if options.rest:
+        word = options.rest[0]
+        raise UsageError("unknown_option", f"there is no option {word}", hint="see attest --help")
+    if options.help:
+        context.result(_help())
+        return EXIT_OK
+    raise UsageError("missing_command", "no command was given", hint=did_you_mean("", COMMANDS))
+
+
+def _help() -> str:
+    commands = "\n".join(f"  {name:<9} {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        "usage: attest COMMAND …\n\n"
+        "Sign and verify evidence with identities instead of keys.\n\n"
+        f"commands:\n{commands}\n\n{GLOBAL_OPTIONS}\n\n{_EPILOG}"
+    )

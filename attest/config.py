@@ -1,0 +1,211 @@
+"""Settings from the command line, the environment and the user's own configuration file.
+
+An option beats the environment, which beats the file, which beats the default. The file sets only
+limits and the output format, and it is never looked for in the working directory: what says whom
+to trust, or weakens a check, is on the command line only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from attest.errors import UsageError
+from attest.limits import DEFAULT_LIMITS, Limits
+from attest.terminal import When
+
+Output: TypeAlias = Literal["text", "json"]
+
+_LIMITS = tuple(field.name for field in fields(Limits))
+_PREFIX = "ATTEST_MAX_"
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything that may be set outside a command's own options."""
+
+    output: Output = "text"
+    color: When = "auto"
+    offline: bool = False
+    instance: str | None = None
+    cache_dir: Path | None = None
+    limits: Limits = DEFAULT_LIMITS
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    output: str | None = None,
+    color: str | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """Gather the settings.
+
+    Args:
+        environ: the environment.
+        output: value of `--output`, if given.
+        color: value of `--color`, if given.
+        file: value of `--config`, if given; else the user's configuration file, if there is one.
+
+    Raises:
+        UsageError: `invalid_setting`, `config_not_found`, `limits_disabled`, `below_minimum`.
+    """
+    from_file = _read_file(file, environ)
+    limits = {**from_file.limits, **_limits_of_environment(environ)}
+    return Settings(
+        output=_output(output, "--output")
+        or _output(environ.get("ATTEST_OUTPUT"), "ATTEST_OUTPUT")
+        or from_file.output
+        or "text",
+        color=_color(color, "--color")
+        or _color(environ.get("ATTEST_COLOR"), "ATTEST_COLOR")
+        or "auto",
+        offline=_flag(environ, "ATTEST_OFFLINE"),
+        instance=environ.get("ATTEST_INSTANCE") or None,
+        cache_dir=Path(cache) if (cache := environ.get("ATTEST_CACHE_DIR")) else None,
+        limits=Limits(**limits) if limits else DEFAULT_LIMITS,
+    )
+
+
+def config_file(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """Where the user's configuration file is, or None where no absolute folder is known.
+
+    Args:
+        environ: the environment.
+        platform: as `sys.platform` spells it.
+
+    Source: XDG Base Directory Specification, which has relative values ignored.
+    """
+    if platform == "win32":
+        folders = [environ.get("APPDATA")]
+    elif platform == "darwin":
+        home = environ.get("HOME")
+        folders = [f"{home}/Library/Application Support" if home else None]
+    else:
+        home = environ.get("HOME")
+        folders = [environ.get("XDG_CONFIG_HOME"), f"{home}/.config" if home else None]
+    for folder in folders:
+        if folder and Path(folder).is_absolute():
+            return Path(folder, "attest", "config.toml")
+    return None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint: the word that was probably meant, else all that there are."""
+    names = sorted(known)
+    meant = suggestion(word, names)
+    return f"did you mean {meant}?" if meant else f"there are: {', '.join(names)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _FromFile:
+    output: Output | None
+    limits: Mapping[str, int]
+
+
+def _read_file(file: Path | None, environ: Mapping[str, str]) -> _FromFile:
+    path = file or config_file(environ)
+    try:
+        data = path.read_bytes() if path else None
+    except FileNotFoundError:
+        if file is not None:
+            raise UsageError(
+                "config_not_found", "there is no such configuration file", where=str(file)
+            ) from None
+        data = None
+    except OSError as error:
+        raise UsageError(
+            "config_not_found", f"cannot be read: {error.strerror}", where=str(path)
+        ) from None
+    if data is None:
+        return _FromFile(output=None, limits={})
+    return _parse_file(data, str(path))
+
+
+def _parse_file(data: bytes, where: str) -> _FromFile:
+    import tomllib
+
+    try:
+        document: dict[str, object] = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError("invalid_setting", f"is not TOML: {error}", where=where) from None
+    _known(document, ("output", "limits"), where)
+    output, limits = document.get("output"), document.get("limits", {})
+    if output is not None and not isinstance(output, str):
+        raise UsageError("invalid_setting", "output must be a string", where=where)
+    if not isinstance(limits, dict):
+        raise UsageError("invalid_setting", "limits must be a table", where=where)
+    _known(limits, _LIMITS, f"{where}: limits")
+    return _FromFile(output=_output(output, where), limits=limits)
+
+
+def _known(found: Iterable[str], known: tuple[str, ...], where: str) -> None:
+    for name in found:
+        if name not in known:
+            raise UsageError(
+                "invalid_setting",
+                f"{name!r} is not a setting",
+                where=where,
+                hint=did_you_mean(name, known),
+            )
+
+
+def _limits_of_environment(environ: Mapping[str, str]) -> dict[str, int]:
+    found = {name: value for name, value in environ.items() if name.startswith(_PREFIX) and value}
+    _known(found, tuple(f"ATTEST_{name.upper()}" for name in _LIMITS), "environment")
+    for name, value in found.items():
+        if not (value.isascii() and value.isdigit() and len(value) <= 19):
+            raise UsageError("invalid_setting", f"{value!r} is not a whole number", where=name)
+    return {name.removeprefix("ATTEST_").lower(): int(value) for name, value in found.items()}
+
+
+def _output(value: str | None, where: str) -> Output | None:
+    if value == "text":
+        return "text"
+    if value == "json":
+        return "json"
+    if value:
+        raise _impossible(value, ("text", "json"), where)
+    return None
+
+
+def _color(value: str | None, where: str) -> When | None:
+    if value == "auto":
+        return "auto"
+    if value == "always":
+        return "always"
+    if value == "never":
+        return "never"
+    if value:
+        raise _impossible(value, ("auto", "always", "never"), where)
+    return None
+
+
+def _impossible(value: str, known: tuple[str, ...], where: str) -> UsageError:
+    return UsageError(
+        "invalid_setting",
+        f"{value!r} is not possible",
+        where=where,
+        hint=did_you_mean(value, known),
+    )
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").lower()
+    if value not in ("", *_TRUE, *_FALSE):
+        raise UsageError(
+            "invalid_setting", f"{value!r} is neither yes nor no", where=name, hint="write 1 or 0"
+        )
+    return value in _TRUE

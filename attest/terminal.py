@@ -1,0 +1,72 @@
+"""What may reach a terminal: untrusted text made harmless, and whether to colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, TextIO, TypeAlias
+
+When: TypeAlias = Literal["auto", "always", "never"]
+Color: TypeAlias = Literal["red", "green", "yellow", "bold", "dim"]
+
+_CODES: dict[Color, str] = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+
+#: Unicode counts these as printable although nothing is seen of them (Default_Ignorable).
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def escape(text: str, *, limit: int = 500) -> str:
+    r"""Show untrusted text so that it can neither command a terminal nor hide anything.
+
+    Control, formatting (bidirectional, zero width) and unassigned characters, surrogates, blanks
+    other than the space, and the backslash are written as Python writes them (`\n`, `\x1b`,
+    `\u202e`), so that the original can be read back from what is not cut.
+
+    Args:
+        text: any text.
+        limit: most characters of the result; a longer one is cut and ends in `…`.
+    """
+    if len(text) <= limit and _harmless(text):
+        return text
+    pieces: list[str] = []
+    size = 0
+    for index, char in enumerate(text):
+        piece = char if _harmless(char) else _SHORT.get(char) or _numeric(char)
+        last = index == len(text) - 1
+        if size + len(piece) > limit - (not last):
+            pieces.append("…")
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return "".join(pieces)
+
+
+def _harmless(text: str) -> bool:
+    return text.isprintable() and "\\" not in text and not _INVISIBLE.search(text)
+
+
+def _numeric(char: str) -> str:
+    point = ord(char)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def wants_color(when: When, stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether to colour a stream: as told, else only on a terminal that can and may.
+
+    Source: no-color.org.
+    """
+    if when != "auto":
+        return when == "always"
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def paint(text: str, color: Color, *, on: bool) -> str:
+    """Text in a colour, or as it is; the text must have been escaped before."""
+    return f"\x1b[{_CODES[color]}m{text}\x1b[0m" if on else text
