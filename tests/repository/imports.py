@@ -32,8 +32,9 @@ class Row:
 
 #: The first row that matches a module is its row; a pattern `x.*` does not match `x` itself.
 TABLE = (
-    Row(modules=("",), attest=("api", "api.*", *FORMATS, "verified", "pack", "policy", "policy.*",
-                               "report", "report.*", "trust", "trust.*", "signing")),
+    Row(modules=("",), attest=("api", "api.*", *FORMATS, "verified", "pack", "pack.reader",
+                               "policy", "policy.*", "report", "report.*", "trust", "trust.*",
+                               "signing")),
     Row(modules=("errors",)),
     Row(modules=("limits",)),
     Row(modules=("shared_data", "merkle")),

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import sys
-from pathlib import Path
 
 import pytest
 
 from attest.verified import VerifiedAttestation
-
-sys.path.insert(0, str(Path(__file__).parent))
-from imports import ROOT, Import, Row, forbidden, imports, modules, row_of
+from tests.repository.imports import ROOT, Import, Row, forbidden, imports, modules, row_of
 
 MODULES = modules(ROOT / "attest")
 KNOWN = frozenset(MODULES)

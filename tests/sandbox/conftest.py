@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from wire_client import Client
 
 from attest.sandbox import Sandbox
+from tests.sandbox.wire_client import Client
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from wire_client import Answer, Client, b64, csr, pem, sign
 
 from attest.sandbox import Sandbox
 from attest.sandbox.ca import FULCIO_ARC
 from attest.sandbox.tokens import person_claims, workflow_claims
+from tests.sandbox.wire_client import Answer, Client, b64, csr, pem, sign
 
 SIGNING_CERT = "/api/v2/signingCert"
 EMAIL = "ana@acme.example"

@@ -11,11 +11,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore.oidc import Issuer
-from wire_client import Client
 
 from attest.sandbox import OidcIssuer, Refusal, Sandbox
 from attest.sandbox.refusal import OAuthRefusal
 from attest.sandbox.tokens import TokenIssuer
+from tests.sandbox.wire_client import Client
 
 AUTH, TOKEN = "/oauth2/auth", "/oauth2/token"
 REDIRECT = "http://localhost:1234/auth/callback"

@@ -15,9 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from wire_client import Client, b64, pem, sha256, sign
 
 from attest.sandbox import Refusal, Sandbox, TransparencyLogV1, TransparencyLogV2
+from tests.sandbox.wire_client import Client, b64, pem, sha256, sign
 
 V1 = "/api/v1/log/entries"
 V2 = "/api/v2/log/entries"

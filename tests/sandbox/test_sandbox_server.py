@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
-from wire_client import Client
 
 from attest.sandbox import Sandbox, SandboxError
 from attest.sandbox.server import MAX_BODY_BYTES, LoopbackServer
+from tests.sandbox.wire_client import Client
 
 
 def raw_request(sandbox: Sandbox, request: bytes) -> bytes:

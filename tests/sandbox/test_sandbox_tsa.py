@@ -12,9 +12,9 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 from rfc3161_client.base import HashAlgorithm
-from wire_client import Client, b64, sha256
 
 from attest.sandbox import Sandbox, TimestampAuthority, Validity
+from tests.sandbox.wire_client import Client, b64, sha256
 
 TIMESTAMP = "/api/v1/timestamp"
 QUERY = {"Content-Type": "application/timestamp-query"}
