@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Never, TextIO
 
 from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
-from attest.signing.failures import described, redact, unreachable
+from attest.signing.failures import redact, unreachable
 from attest.strictjson import JSON, Members, loads
 
 #: The audience that Sigstore's certificate authorities require.
@@ -264,42 +264,3 @@ def _refused(error: BaseException, secret: str) -> AttestError:
         hint="see whether the job may request tokens with the audience "
         f"{AUDIENCE!r}, then run it again",
     )
-
-
-def log_in(issuer_url: str) -> str:
-    """Ask a person through their browser (authorization code flow with PKCE) for a token's text.
-
-    Without a browser the address is shown on stderr and the code is read from standard input.
-
-    Args:
-        issuer_url: base address of the OpenID Connect issuer.
-
-    Raises:
-        SigningError: `login_failed`.
-        NetworkError: `network_unreachable`.
-
-    Source: RFC 6749 section 4.1, RFC 7636, RFC 8252.
-    """
-    import logging
-    import sys
-    from contextlib import redirect_stdout
-
-    from sigstore.oidc import Issuer
-
-    # The library logs the authorization code and the PKCE verifier at this level, and asks for
-    # a code on stdout, which belongs to results.
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.DEBUG))
-    try:
-        with redirect_stdout(sys.stderr):
-            token = Issuer(issuer_url).identity_token()
-    # Beside its own errors the library lets KeyError, OSError and EOFError pass.
-    except Exception as error:  # noqa: BLE001
-        raise unreachable(error, "the login service") or SigningError(
-            "login_failed",
-            f"logging in did not yield an identity token: {described(error)}",
-            hint="log in again, or give --identity-token",
-        ) from None
-    finally:
-        logging.disable(before)
-    return str(token)

@@ -301,12 +301,12 @@ _Stamp = tuple[int, int, int, int]
 def _stamp(named: NamedTarget) -> _Stamp | None:
     if named.path is None:
         return None
-    with open_file(named.path) as file:
-        return _stamp_of(file.fileno())
+    with _opened(named.path) as file:
+        return _stamp_of(file)
 
 
-def _stamp_of(descriptor: int) -> _Stamp:
-    status = os.fstat(descriptor)
+def _stamp_of(file: BinaryIO) -> _Stamp:
+    status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -322,9 +322,18 @@ def _digest_of(named: NamedTarget) -> tuple[bytes, _Stamp | None]:
                 hint="give sha256:HEX, or the file itself",
             )
         return known, None
-    with open_file(named.path) as file:
-        stamp = _stamp_of(file.fileno())
+    with _opened(named.path) as file:
+        stamp = _stamp_of(file)
         return digest_of_stream(file, "sha256"), stamp
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with open_file(path) as file:
+            yield file
+    except OSError as error:
+        raise UsageError("unreadable_file", error.strerror or str(error), where=str(path)) from None
 
 
 def _require_writable(folder: Path) -> None:

@@ -1,9 +1,7 @@
-"""One running sandbox for the tests that sign, and the browser that a person would use."""
+"""One running sandbox for the tests that sign, whatever this machine's environment says."""
 
 from __future__ import annotations
 
-import urllib.request
-import webbrowser
 from collections.abc import Iterator
 
 import pytest
@@ -51,19 +49,3 @@ def person(sandbox: Sandbox) -> IdentityToken:
 @pytest.fixture
 def workflow(sandbox: Sandbox) -> IdentityToken:
     return IdentityToken.from_text(sandbox.github_token())
-
-
-class FollowingBrowser(webbrowser.BaseBrowser):
-    """A person at a browser who is already logged in: it follows redirects."""
-
-    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return bool(answer.status == 200)
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Private names, because the module offers no way to take a registration back.
-    monkeypatch.setattr(webbrowser, "_browsers", {})
-    monkeypatch.setattr(webbrowser, "_tryorder", [])
-    webbrowser.register("following", None, FollowingBrowser("following"), preferred=True)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import urllib.request
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from sigstore.verify import Verifier, policy
 from sigstore_models.common.v1 import HashAlgorithm
 
 from attest.errors import AttestError, NetworkError, SigningError, TrustError, UsageError
-from attest.oidc import IdentityToken, find_token, log_in
+from attest.oidc import IdentityToken, find_token
 from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
 from attest.signing.keyless import open_keyless_signer
@@ -75,23 +72,6 @@ def test_a_workflow_signs_with_its_ambient_token(
     peer.verify_artifact(
         hashed(DIGEST), bundle, policy.Identity(identity=token.identity, issuer=token.issuer)
     )
-
-
-@pytest.mark.usefixtures("browser")
-def test_a_person_logs_in_with_a_browser(
-    instance: SigningInstance,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    token = find_token(explicit=None, environ={}, interactive=lambda: log_in(instance.login_url()))
-    assert (token.identity, token.issuer) == ("ana@acme.example", "https://accounts.google.com")
-    told = capfd.readouterr()
-    assert told.out == ""
-    everything = caplog.text + told.err
-    assert token.reveal() not in everything
-    assert "code_verifier" not in everything
-    assert "code=" not in everything
 
 
 def fails(sign: Callable[[], object]) -> AttestError:
@@ -174,32 +154,6 @@ def test_a_log_that_refuses(sandbox: Sandbox, person: IdentityToken, tmp_path: P
 
     error = fails(lambda: sign_once(person, changed(sandbox, tmp_path, misdirect)))
     assert (type(error), error.code) == (SigningError, "log_refused")
-
-
-def test_an_issuer_that_does_not_answer() -> None:
-    error = fails(lambda: log_in("http://127.0.0.1:9"))
-    assert (type(error), error.code) == (NetworkError, "network_unreachable")
-
-
-def test_a_login_service_that_is_none(sandbox: Sandbox) -> None:
-    error = fails(lambda: log_in(f"{sandbox.issuer_url}/nothing-here"))
-    assert (type(error), error.code) == (SigningError, "login_failed")
-
-
-@pytest.mark.usefixtures("browser")
-@pytest.mark.parametrize(
-    "answer", ["error=access_denied", "code=x&state=forged", "code=x", "", "state=x"]
-)
-def test_a_login_that_comes_back_wrong(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, answer: str
-) -> None:
-    def go_straight_back(url: str, *_: object) -> bool:
-        with urllib.request.urlopen(f"{url}/auth/callback?{answer}", timeout=10):
-            return True
-
-    monkeypatch.setattr(webbrowser.get(), "open", go_straight_back)
-    error = fails(lambda: log_in(sandbox.issuer_url))
-    assert (type(error), error.code) == (SigningError, "login_failed")
 
 
 def test_an_ambient_service_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

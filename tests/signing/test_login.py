@@ -1,0 +1,192 @@
+"""Logging in through a browser: PKCE and state hold, every way back that is wrong has a code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from attest.errors import AttestError, NetworkError, SigningError
+from attest.oidc import IdentityToken, find_token
+from attest.sandbox import Sandbox
+from attest.signing.instance import SigningInstance
+from attest.signing.login import log_in
+
+
+def follow(url: str) -> bool:
+    """A person at a browser who is logged in already: it follows redirects."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bool(answer.status == 200)
+
+
+def test_a_person_logs_in(
+    instance: SigningInstance,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    seen: list[str] = []
+
+    def browser(url: str) -> bool:
+        seen.append(url)
+        return follow(url)
+
+    token = find_token(
+        explicit=None,
+        environ={},
+        interactive=lambda: log_in(instance.login_url(), open_browser=browser),
+    )
+    assert (token.identity, token.issuer) == ("ana@acme.example", "https://accounts.google.com")
+    query = parse_qs(urlsplit(seen[0]).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert "code_verifier" not in query
+    told = capfd.readouterr()
+    assert told.out + told.err == ""
+    assert token.reveal() not in caplog.text
+    assert "code=" not in caplog.text
+
+
+def fails(attempt: Callable[[], object]) -> AttestError:
+    with pytest.raises(AttestError) as caught:
+        attempt()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "code=stolen&state=x{state}",
+        "code=stolen",
+        "",
+        "state={state}",
+        "error=access_denied&state={state}",
+        # A code that the issuer never gave: it refuses to exchange it.
+        "code=invented&state={state}",
+    ],
+)
+def test_a_browser_that_comes_back_wrong(sandbox: Sandbox, change: Callable[[str], str]) -> None:
+    def browser(url: str) -> bool:
+        query = parse_qs(urlsplit(url).query)
+        return follow(f"{query['redirect_uri'][0]}?{answer.format(state=query['state'][0])}")
+
+    error = fails(lambda: log_in(sandbox.issuer_url, open_browser=browser))
+    assert (type(error), error.code) == (SigningError, "login_failed")
+    assert "stolen" not in f"{error} {error.hint}"
+
+
+def test_other_requests_to_the_listener_do_not_end_the_login(sandbox: Sandbox) -> None:
+    def browser(url: str) -> bool:
+        redirect = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        with pytest.raises(urllib.error.HTTPError):
+            follow(redirect.replace("/auth/callback", "/favicon.ico"))
+        return follow(url)
+
+    text = log_in(sandbox.issuer_url, open_browser=browser)
+    assert IdentityToken.from_text(text).identity == "ana@acme.example"
+
+
+def test_nobody_logs_in(sandbox: Sandbox) -> None:
+    error = fails(
+        lambda: log_in(sandbox.issuer_url, open_browser=lambda _: True, patience_seconds=0.05)
+    )
+    assert error.code == "login_timeout"
+
+
+def test_there_is_no_browser(sandbox: Sandbox) -> None:
+    error = fails(lambda: log_in(sandbox.issuer_url, open_browser=lambda _: False))
+    assert error.code == "no_browser"
+
+
+def test_a_browser_that_fails(sandbox: Sandbox) -> None:
+    def browser(_: str) -> bool:
+        raise OSError("no display")
+
+    error = fails(lambda: log_in(sandbox.issuer_url, open_browser=browser))
+    assert error.code == "login_failed"
+
+
+def test_an_issuer_that_does_not_answer() -> None:
+    error = fails(lambda: log_in("http://127.0.0.1:9", open_browser=follow))
+    assert (type(error), error.code) == (NetworkError, "network_unreachable")
+
+
+def test_an_issuer_that_is_none(sandbox: Sandbox) -> None:
+    error = fails(lambda: log_in(f"{sandbox.issuer_url}/nothing-here", open_browser=follow))
+    assert (type(error), error.code) == (SigningError, "login_failed")
+
+
+@contextmanager
+def issuer(answers: Mapping[str, object]) -> Iterator[str]:
+    """An issuer that answers every path with a document."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            path = urlsplit(self.path).path
+            body = answers.get(path, {})
+            text = body if isinstance(body, bytes) else json.dumps(body).encode()
+            data = text.replace(b"HERE", f"http://{self.headers['Host']}".encode())
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = answer  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+CONFIGURATION = "/.well-known/openid-configuration"
+GOOD = {"authorization_endpoint": "HERE/auth", "token_endpoint": "HERE/token"}
+
+
+def come_back(url: str) -> bool:
+    query = parse_qs(urlsplit(url).query)
+    return follow(f"{query['redirect_uri'][0]}?code=x&state={query['state'][0]}")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {CONFIGURATION: b"<html>"},
+        {CONFIGURATION: []},
+        {CONFIGURATION: {}},
+        {CONFIGURATION: GOOD | {"token_endpoint": 5}},
+        # Neither the code nor the person goes where others can read along.
+        {CONFIGURATION: GOOD | {"token_endpoint": "http://issuer.example/token"}},
+        {CONFIGURATION: GOOD | {"authorization_endpoint": "http://issuer.example/auth"}},
+        {CONFIGURATION: GOOD | {"authorization_endpoint": "file:///etc/passwd"}},
+        {CONFIGURATION: GOOD, "/token": b""},
+        {CONFIGURATION: GOOD, "/token": []},
+        {CONFIGURATION: GOOD, "/token": {"access_token": "x"}},
+        {CONFIGURATION: GOOD, "/token": {"id_token": None}},
+    ],
+)
+def test_an_issuer_that_answers_wrong(answers: Mapping[str, object]) -> None:
+    with issuer(answers) as url:
+        error = fails(lambda: log_in(url, open_browser=come_back))
+    assert (type(error), error.code) == (SigningError, "login_failed")
+
+
+def test_the_answers_above_fail_only_for_what_is_wrong_in_them() -> None:
+    with issuer({CONFIGURATION: GOOD, "/token": {"id_token": "x"}}) as url:
+        assert log_in(url, open_browser=come_back) == "x"
