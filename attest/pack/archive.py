@@ -15,7 +15,8 @@ from typing import BinaryIO
 from attest.errors import MalformedEvidence, UsageError
 from attest.limits import Limits
 from attest.pack import records
-from attest.pack.directory import Directory, Entry, read_directory
+from attest.pack.directory import Directory, read_directory
+from attest.pack.local import Entry
 
 _CHUNK = 262_144
 
@@ -117,21 +118,21 @@ class Archive:
         left = entry.size
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         for raw in self._raw(entry):
-            pending = raw
-            while pending:
+            pending, full = raw, True
+            # A full piece may have left output behind although all input is consumed.
+            while pending or full:
                 # One byte more than is left shows an entry that inflates to too much.
+                room = min(_CHUNK, left + 1)
                 try:
-                    piece = inflater.decompress(pending, min(_CHUNK, left + 1))
+                    piece = inflater.decompress(pending, room)
                 except zlib.error as error:
                     raise _damaged(entry, f"the deflated content is damaged: {error}") from None
                 if inflater.unused_data or len(piece) > left:
                     raise _damaged(entry, "the content goes on after its declared end")
                 left -= len(piece)
+                pending, full = inflater.unconsumed_tail, len(piece) == room
                 if piece:
                     yield piece
-                elif inflater.unconsumed_tail == pending:
-                    break
-                pending = inflater.unconsumed_tail
         if left or not inflater.eof:
             raise _damaged(entry, "the content ends before its declared size")
 

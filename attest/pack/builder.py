@@ -84,8 +84,9 @@ def build_pack(
 
     Raises:
         UsageError: `invalid_extension`, `file_exists`, `file_not_found`, `unreadable_file`,
-            `file_changed`, `zip_symlink`, `invalid_time`, `unwritable_file`, and every code of
-            `open_pack` and `check_integrity` for what the rules forbid.
+            `file_changed`, `output_inside_input`, `zip_symlink`, `invalid_time`,
+            `unwritable_file`, and every code of `open_pack` and `check_integrity` for what the
+            rules forbid.
 
     Source: Evidence Pack R-001 to R-034a, R-042 to R-057.
     """
@@ -107,6 +108,14 @@ def build_pack(
     if time.tzinfo is None:
         raise UsageError("invalid_time", "generated_at needs a time zone")
     files = _collect(inputs, limits)
+    for path in files.values():
+        if path.name == out.name and out.exists() and out.samefile(path):
+            raise UsageError(
+                "output_inside_input",
+                "the pack would contain itself",
+                where=str(out),
+                hint="write it outside the folder that it is made of",
+            )
     built: list[IntactPack] = []
 
     def write(file: BinaryIO) -> None:

@@ -7,17 +7,13 @@ nothing before, between or after them, and every local header must say what the 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from attest.errors import MalformedEvidence
 from attest.limits import Limits
 from attest.pack import records
+from attest.pack.local import CentralRecord, Entry, ReadAt, broken, check_entries, read_extra
 from attest.pack.paths import check_path, check_unique
-
-#: Reads exactly so many bytes at an offset, or raises.
-ReadAt: TypeAlias = Callable[[int, int], bytes]
 
 #: An archive comment has at most 65,535 bytes, so the end record lies in this tail.
 _TAIL = records.END.size + records.MAX16
@@ -27,31 +23,7 @@ _RECORD_ROOM = 1024
 _ALLOWED_FLAGS = 0x0006 | records.FLAG_DESCRIPTOR | records.FLAG_UTF8
 _FILE_TYPE = 0o170000
 _REGULAR, _FOLDER, _SYMLINK = 0o100000, 0o040000, 0o120000
-_DOS_VOLUME, _DOS_FOLDER = 0x08, 0x10
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """One entry, after central directory and local header were found to agree.
-
-    `data` to `data + compressed` is its content; `offset` to `end` everything that belongs to it,
-    its data descriptor included. `record` is its central directory record, byte for byte.
-    """
-
-    name: str
-    method: int
-    crc: int
-    compressed: int
-    size: int
-    offset: int
-    data: int
-    end: int
-    record: bytes
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a directory entry (R-021)."""
-        return self.name.endswith("/")
+_DOS_VOLUME, _DOS_FOLDER, _WINDOWS_LINK = 0x08, 0x10, 0x400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,19 +33,6 @@ class Directory:
     entries: tuple[Entry, ...]
     offset: int
     comment: bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Central:
-    name: str
-    raw_name: bytes
-    flags: int
-    method: int
-    crc: int
-    compressed: int
-    size: int
-    offset: int
-    record: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +67,7 @@ def read_directory(read: ReadAt, length: int, *, limits: Limits) -> Directory:
             "too_many_entries", f"{end.count} entries are more than {most}", rule="R-051"
         )
     if end.size > _RECORD_ROOM * (end.count + 64):
-        raise _broken("the central directory is too large for its entries")
+        raise broken("the central directory is too large for its entries")
     central = _read_central(read(end.offset, end.size), end.count)
     for item in central:
         _check_sizes(item, limits)
@@ -124,7 +83,7 @@ def read_directory(read: ReadAt, length: int, *, limits: Limits) -> Directory:
         rule="R-059",
     )
     return Directory(
-        entries=_tile(read, central, end.offset), offset=end.offset, comment=end.comment
+        entries=check_entries(read, central, end.offset), offset=end.offset, comment=end.comment
     )
 
 
@@ -133,15 +92,15 @@ def _find_end(read: ReadAt, length: int) -> _End:
     tail = read(start, length - start)
     at = tail.rfind(records.END_SIGNATURE)
     if at < 0 or len(tail) - at < records.END.size:
-        raise _broken("no ZIP end record: the file is not a ZIP archive, or is cut off")
+        raise broken("no ZIP end record: the file is not a ZIP archive, or is cut off")
     fields: tuple[int, ...] = records.END.unpack_from(tail, at)[1:]
     disk, first_disk, here, count, size, offset, comment_size = fields
     comment = tail[at + records.END.size :]
     # The last signature of the file must be the end record: one inside a comment never is.
     if len(comment) != comment_size:
-        raise _broken("bytes after the ZIP end record, or an end record inside a comment")
+        raise broken("bytes after the ZIP end record, or an end record inside a comment")
     if disk or first_disk or here != count:
-        raise _broken("the archive is split over several disks")
+        raise broken("the archive is split over several disks")
     position = start + at
     directory_end = position
     locator_at = position - records.LOCATOR.size
@@ -151,14 +110,14 @@ def _find_end(read: ReadAt, length: int) -> _End:
             (count, size, offset), large, (records.MAX16, records.MAX32, records.MAX32), strict=True
         ):
             if small not in (big, sentinel):
-                raise _broken("the ZIP64 end record contradicts the end record")
+                raise broken("the ZIP64 end record contradicts the end record")
         count, size, offset = large
     elif count == records.MAX16 or records.MAX32 in (size, offset):
-        raise _broken("the ZIP64 end record is missing", rule="R-002")
+        raise broken("the ZIP64 end record is missing", rule="R-002")
     if offset + size != directory_end:
-        raise _broken("the central directory does not end where the end record begins")
+        raise broken("the central directory does not end where the end record begins")
     if count * records.CENTRAL.size > size:
-        raise _broken("the central directory is shorter than its number of entries")
+        raise broken("the central directory is shorter than its number of entries")
     return _End(count=count, offset=offset, size=size, comment=comment)
 
 
@@ -166,32 +125,32 @@ def _read_zip64(read: ReadAt, locator_at: int) -> tuple[int, tuple[int, int, int
     fields: tuple[int, ...] = records.LOCATOR.unpack(read(locator_at, records.LOCATOR.size))[1:]
     disk, position, disks = fields
     if disk or disks != 1 or position + records.END64.size != locator_at:
-        raise _broken("the ZIP64 locator does not point at the record before it")
+        raise broken("the ZIP64 locator does not point at the record before it")
     raw = read(position, records.END64.size)
     rest: tuple[int, ...] = records.END64.unpack(raw)[1:]
     record_size, _made, needed, disk, first_disk, here, count, size, offset = rest
     if raw[:4] != records.END64_SIGNATURE or record_size != records.END64.size - 12:
-        raise _broken("the ZIP64 end record is damaged or extended")
+        raise broken("the ZIP64 end record is damaged or extended")
     if disk or first_disk or here != count or needed & 0xFF > 45:
-        raise _broken("the ZIP64 end record asks for disks or features that packs do not have")
+        raise broken("the ZIP64 end record asks for disks or features that packs do not have")
     return position, (count, size, offset)
 
 
-def _read_central(data: bytes, count: int) -> list[_Central]:
+def _read_central(data: bytes, count: int) -> list[CentralRecord]:
     if records.END_SIGNATURE in data:
-        raise _broken("an end record inside the central directory")
-    found: list[_Central] = []
+        raise broken("an end record inside the central directory")
+    found: list[CentralRecord] = []
     at = 0
     for _ in range(count):
         if len(data) - at < records.CENTRAL.size:
-            raise _broken("the central directory is cut off")
+            raise broken("the central directory is cut off")
         fields: tuple[int, ...] = records.CENTRAL.unpack_from(data, at)[1:]
         name_size, extra_size, comment_size = fields[9:12]
         name_at = at + records.CENTRAL.size
         extra_at = name_at + name_size
         end = extra_at + extra_size + comment_size
         if data[at : at + 4] != records.CENTRAL_SIGNATURE or end > len(data):
-            raise _broken("the central directory is damaged")
+            raise broken("the central directory is damaged")
         found.append(
             _judge_central(
                 fields, data[name_at:extra_at], data[extra_at : extra_at + extra_size], data[at:end]
@@ -199,31 +158,31 @@ def _read_central(data: bytes, count: int) -> list[_Central]:
         )
         at = end
     if at != len(data):
-        raise _broken("the central directory has bytes that belong to no entry")
+        raise broken("the central directory has bytes that belong to no entry")
     return found
 
 
 def _judge_central(
     fields: tuple[int, ...], raw_name: bytes, raw_extra: bytes, record: bytes
-) -> _Central:
+) -> CentralRecord:
     _made, needed, flags, method, _time, _date, crc, compressed, size = fields[:9]
     disk, _internal, attributes, offset = fields[12:16]
     name = _decode_name(raw_name, flags)
     if flags & 0x2041:  # encrypted, strongly encrypted, masked
         raise MalformedEvidence("encrypted_entry", "the entry is encrypted", where=name)
     if flags & ~_ALLOWED_FLAGS or needed & 0xFF > 45 or disk:
-        raise _broken("the entry asks for ZIP features that packs do not have", name)
+        raise broken("the entry asks for ZIP features that packs do not have", name)
     if method not in (records.STORED, records.DEFLATED):
         raise MalformedEvidence(
             "unsupported_method",
             f"compression method {method} is neither stored nor deflated",
             where=name,
         )
-    extra = _read_extra(raw_extra, raw_name, name)
+    extra = read_extra(raw_extra, raw_name, name)
     large = extra.get(records.ZIP64_EXTRA)
     wanted = [value == records.MAX32 for value in (size, compressed, offset)]
     if (large is None and any(wanted)) or (large is not None and len(large) != 8 * sum(wanted)):
-        raise _broken("the ZIP64 field lacks values or has some that nothing asks for", name)
+        raise broken("the ZIP64 field lacks values or has some that nothing asks for", name)
     if large is not None:
         values = iter(struct.unpack(f"<{sum(wanted)}Q", large))
         size, compressed, offset = (
@@ -232,7 +191,7 @@ def _judge_central(
         )
     check_path(name.removesuffix("/"), where=name)
     _check_type(name, attributes)
-    return _Central(
+    return CentralRecord(
         name=name,
         raw_name=raw_name,
         flags=flags,
@@ -259,28 +218,11 @@ def _decode_name(raw: bytes, flags: int) -> str:
         ) from None
 
 
-def _read_extra(raw: bytes, raw_name: bytes, name: str) -> dict[int, bytes]:
-    fields: dict[int, bytes] = {}
-    at = 0
-    while at < len(raw):
-        if len(raw) - at < records.EXTRA.size:
-            raise _broken("the extra field is damaged", name)
-        identifier, size = records.EXTRA.unpack_from(raw, at)
-        at += records.EXTRA.size + size
-        if at > len(raw) or identifier in fields:
-            raise _broken("the extra field is damaged or repeats itself", name)
-        fields[identifier] = raw[at - size : at]
-    other_name = fields.get(records.UNICODE_PATH_EXTRA)
-    if other_name is not None and other_name[5:] != raw_name:
-        raise _broken("the extra field gives the entry another name", name)
-    return fields
-
-
 def _check_type(name: str, attributes: int) -> None:
     """Refuse links, devices and attributes that contradict the slash (R-022, R-054, R-055)."""
     kind = attributes >> 16 & _FILE_TYPE
     is_folder = name.endswith("/")
-    if kind == _SYMLINK:
+    if kind == _SYMLINK or attributes & _WINDOWS_LINK:
         raise MalformedEvidence("zip_symlink", "is a symbolic link", where=name, rule="R-054")
     if kind not in (0, _REGULAR, _FOLDER) or attributes & _DOS_VOLUME:
         raise MalformedEvidence(
@@ -296,7 +238,7 @@ def _check_type(name: str, attributes: int) -> None:
         )
 
 
-def _check_sizes(item: _Central, limits: Limits) -> None:
+def _check_sizes(item: CentralRecord, limits: Limits) -> None:
     if item.name.endswith("/"):
         if item.size or item.compressed or item.crc:
             raise MalformedEvidence(
@@ -304,7 +246,7 @@ def _check_sizes(item: _Central, limits: Limits) -> None:
             )
         return
     if item.method == records.STORED and item.size != item.compressed:
-        raise _broken("a stored entry has two different sizes", item.name)
+        raise broken("a stored entry has two different sizes", item.name)
     if item.size > limits.max_compression_ratio * item.compressed:
         raise MalformedEvidence(
             "zip_bomb",
@@ -320,77 +262,3 @@ def _check_sizes(item: _Central, limits: Limits) -> None:
             where=item.name,
             rule="R-051",
         )
-
-
-def _tile(read: ReadAt, central: list[_Central], directory_at: int) -> tuple[Entry, ...]:
-    """Check that the local entries cover the file from its first byte to the directory."""
-    order = sorted(range(len(central)), key=lambda index: central[index].offset)
-    entries: dict[int, Entry] = {}
-    expected = 0
-    for position, index in enumerate(order):
-        item = central[index]
-        if item.offset != expected:
-            raise _broken("bytes that belong to no entry, or overlapping entries", item.name)
-        last = position + 1 == len(order)
-        end = directory_at if last else central[order[position + 1]].offset
-        entries[index] = _check_local(read, item, end)
-        expected = end
-    if expected != directory_at:
-        raise _broken("bytes before the central directory belong to no entry")
-    return tuple(entries[index] for index in range(len(central)))
-
-
-def _check_local(read: ReadAt, item: _Central, end: int) -> Entry:
-    guess = min(records.LOCAL.size + len(item.raw_name) + 64, end - item.offset)
-    if guess < records.LOCAL.size:
-        raise _broken("overlapping entries", item.name)
-    head = read(item.offset, guess)
-    fields: tuple[int, ...] = records.LOCAL.unpack_from(head)[1:]
-    _needed, flags, method, _time, _date, crc, compressed, size, name_size, extra_size = fields
-    data = item.offset + records.LOCAL.size + name_size + extra_size
-    if head[:4] != records.LOCAL_SIGNATURE or data + item.compressed > end:
-        raise _broken("the local header is damaged, or entries overlap", item.name)
-    if data - item.offset > len(head):
-        head = read(item.offset, data - item.offset)
-    raw_name = head[records.LOCAL.size : records.LOCAL.size + name_size]
-    raw_extra = head[records.LOCAL.size + name_size : data - item.offset]
-    if (flags, method, raw_name) != (item.flags, item.method, item.raw_name):
-        raise _broken("the local header and the central directory disagree", item.name)
-    large = _read_extra(raw_extra, raw_name, item.name).get(records.ZIP64_EXTRA)
-    streamed = bool(flags & records.FLAG_DESCRIPTOR)
-    if large is not None:
-        if len(large) != 16 or not (size == compressed == records.MAX32 or (streamed and not size)):
-            raise _broken("the ZIP64 field of the local header is damaged", item.name)
-        size, compressed = struct.unpack("<2Q", large)
-    truth = (item.crc, item.size, item.compressed)
-    # A streamed entry has its sizes after the content; before it they are unknown: all zero.
-    if (crc, size, compressed) != truth and not (streamed and (crc, size, compressed) == (0, 0, 0)):
-        raise _broken("the local header and the central directory disagree", item.name)
-    rest = end - data - item.compressed
-    if streamed and rest <= 24:
-        _check_descriptor(read(end - rest, rest), item, wide=large is not None)
-    elif rest:
-        raise _broken("bytes after the entry belong to no entry", item.name)
-    return Entry(
-        name=item.name,
-        method=method,
-        crc=item.crc,
-        compressed=item.compressed,
-        size=item.size,
-        offset=item.offset,
-        data=data,
-        end=end,
-        record=item.record,
-    )
-
-
-def _check_descriptor(raw: bytes, item: _Central, *, wide: bool) -> None:
-    """Compare a data descriptor: 32-bit sizes, or 64-bit where ZIP64 is announced or needed."""
-    is_wide = wide or max(item.size, item.compressed) > records.MAX32
-    expected = struct.pack("<L2Q" if is_wide else "<3L", item.crc, item.compressed, item.size)
-    if raw not in (expected, records.DESCRIPTOR_SIGNATURE + expected):
-        raise _broken("the data descriptor and the central directory disagree", item.name)
-
-
-def _broken(message: str, where: str | None = None, rule: str | None = None) -> MalformedEvidence:
-    return MalformedEvidence("invalid_zip_format", message, where=where, rule=rule)

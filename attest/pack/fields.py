@@ -131,7 +131,7 @@ class Fields:
         value = self.string(key, rule)
         if _TIME.fullmatch(value):
             try:
-                return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+                return datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
             except ValueError:
                 pass  # no such date: refused below with every other spelling
         raise self.fail(

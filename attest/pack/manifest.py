@@ -41,12 +41,21 @@ __all__ = [
     "Source",
     "SourcePack",
     "format_time",
+    "load_manifest",
     "manifest_digest",
     "pack_digest",
     "parse_manifest",
     "read_manifest",
     "to_bytes",
 ]
+
+
+_JSON_RULES = {
+    "invalid_json": "R-024",
+    "duplicate_keys": "R-025",
+    "non_finite_number": "R-026",
+    "invalid_number": "R-027",
+}
 
 
 def parse_manifest(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
@@ -57,8 +66,24 @@ def parse_manifest(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
 
     Source: Evidence Pack R-012 to R-020a, R-024 to R-034a, R-039, R-040.
     """
-    value = loads(data, where=MANIFEST_NAME, max_depth=limits.max_json_depth)
-    return read_manifest(value, limits=limits)
+    return read_manifest(load_manifest(data, limits=limits), limits=limits)
+
+
+def load_manifest(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> JSON:
+    """Parse the JSON of a manifest and nothing more.
+
+    Raises:
+        MalformedEvidence: `invalid_json`, `duplicate_keys`, `non_finite_number`, `invalid_number`,
+            `json_too_deep`.
+
+    Source: Evidence Pack R-024 to R-027.
+    """
+    try:
+        return loads(data, where=MANIFEST_NAME, max_depth=limits.max_json_depth)
+    except MalformedEvidence as error:
+        raise MalformedEvidence(
+            error.code, error.message, where=error.where, rule=_JSON_RULES.get(error.code)
+        ) from None
 
 
 def manifest_digest(data: bytes) -> bytes:
@@ -71,7 +96,7 @@ def manifest_digest(data: bytes) -> bytes:
     Source: Evidence Pack, "Manifest Digest Computation", R-068 to R-072.
     """
     try:
-        value = loads(data, where=MANIFEST_NAME)
+        value = load_manifest(data)
     except MalformedEvidence as error:
         if error.code != "invalid_json":
             raise
@@ -122,7 +147,7 @@ def to_bytes(manifest: Manifest) -> bytes:
 
 def format_time(time: datetime) -> str:
     """A time as `YYYY-MM-DDTHH:MM:SSZ` (R-030); must be aware."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    return time.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 def _present(members: dict[str, JSON]) -> dict[str, JSON]:

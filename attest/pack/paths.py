@@ -76,7 +76,9 @@ def _check_segment(segment: str, place: str) -> None:
 
 def windows_canonical(path: str) -> str:
     """The form in which two paths that Windows would confuse are equal (R-034a)."""
-    return "/".join(segment.rstrip(". ") for segment in path.split("/")).lower()
+    if "./" in path or " /" in path or path.endswith((".", " ")):
+        path = "/".join(segment.rstrip(". ") for segment in path.split("/"))
+    return path.lower()
 
 
 def check_unique(files: list[str], directories: list[str], *, rule: str) -> None:
@@ -100,16 +102,15 @@ def check_unique(files: list[str], directories: list[str], *, rule: str) -> None
             same = "appears twice" if other == path else f"is the same as {other!r} on Windows"
             raise _bad("duplicate_path", f"the path {same}", path, rule)
         seen[canonical] = path
-    parents = {
-        canonical[:end] for canonical in seen for end in _slashes(canonical)
-    }  # every folder that a path implies
+    folders: set[str] = set()
+    for canonical in seen:
+        end = canonical.rfind("/")
+        while end > 0 and canonical[:end] not in folders:
+            folders.add(canonical[:end])
+            end = canonical.rfind("/", 0, end)
     for path in files:
-        if windows_canonical(path) in parents:
+        if windows_canonical(path) in folders:
             raise _bad("duplicate_path", "the path is a file and also a folder", path, rule)
-
-
-def _slashes(path: str) -> list[int]:
-    return [index for index, character in enumerate(path) if character == "/"]
 
 
 def _bad(code: str, message: str, where: str, rule: str) -> MalformedEvidence:

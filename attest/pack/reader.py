@@ -13,7 +13,7 @@ from typing import BinaryIO
 from attest.errors import MalformedEvidence, UsageError, VerificationFailed
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack.archive import Archive, open_file
-from attest.pack.directory import Entry
+from attest.pack.local import Entry
 from attest.pack.manifest import (
     ARTIFACTS,
     ATTESTATION_SUFFIX,
@@ -21,10 +21,11 @@ from attest.pack.manifest import (
     MANIFEST_NAME,
     EmbeddedArtifact,
     Manifest,
+    load_manifest,
     pack_digest,
     read_manifest,
 )
-from attest.strictjson import canonicalize, loads
+from attest.strictjson import canonicalize
 
 EXTENSION = ".epack"
 
@@ -79,7 +80,7 @@ class Pack:
         self.manifest_bytes: bytes = self._archive.read(
             manifest, limit=limits.max_manifest_bytes, code="manifest_too_large"
         )
-        value = loads(self.manifest_bytes, where=MANIFEST_NAME, max_depth=limits.max_json_depth)
+        value = load_manifest(self.manifest_bytes, limits=limits)
         self.manifest: Manifest = read_manifest(value, limits=limits)
         #: SHA-256 of the JCS form, 32 raw bytes: what attestations sign.
         self.manifest_digest: bytes = hashlib.sha256(

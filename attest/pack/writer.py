@@ -13,7 +13,7 @@ from attest.errors import UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack import records
 from attest.pack.archive import Archive
-from attest.pack.directory import Entry
+from attest.pack.local import Entry
 from attest.pack.manifest import ATTESTATIONS
 from attest.pack.paths import check_path
 from attest.pack.reader import Pack, check_attestation_name, expect_manifest, open_pack
@@ -75,12 +75,16 @@ def add_attestation(
                 )
             _copy_with(pack.archive, out, entry_name, data)
         out.flush()
-        written = Pack(real, out, limits=limits)
-        expect_manifest(written, expect_manifest_digest)
-        written.read_attestation(entry_name)
+        _check_written(Pack(real, out, limits=limits), entry_name, data, expect_manifest_digest)
 
     with locked(real):
         replace_file(real, write)
+
+
+def _check_written(pack: Pack, name: str, data: bytes, manifest_digest: bytes) -> None:
+    expect_manifest(pack, manifest_digest)
+    if pack.read_attestation(name) != data:
+        raise UsageError("unwritable_file", "what was written reads back differently", where=name)
 
 
 def _copy_with(archive: Archive, out: BinaryIO, name: str, data: bytes) -> None:

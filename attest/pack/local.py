@@ -1,0 +1,167 @@
+"""Local entries of a ZIP archive, held against the central directory.
+
+Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.9 and 4.5.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from attest.errors import MalformedEvidence
+from attest.pack import records
+
+#: Reads exactly so many bytes at an offset, or raises.
+ReadAt: TypeAlias = Callable[[int, int], bytes]
+
+_LONGEST_DESCRIPTOR = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry, after central directory and local header were found to agree.
+
+    `data` to `data + compressed` is its content; `offset` to `end` everything that belongs to it,
+    its data descriptor included. `record` is its central directory record, byte for byte.
+    """
+
+    name: str
+    method: int
+    crc: int
+    compressed: int
+    size: int
+    offset: int
+    data: int
+    end: int
+    record: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a directory entry (R-021)."""
+        return self.name.endswith("/")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CentralRecord:
+    """What the central directory says about an entry, ZIP64 values resolved."""
+
+    name: str
+    raw_name: bytes
+    flags: int
+    method: int
+    crc: int
+    compressed: int
+    size: int
+    offset: int
+    record: bytes
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a data descriptor follows the content."""
+        return bool(self.flags & records.FLAG_DESCRIPTOR)
+
+
+def check_entries(
+    read: ReadAt, central: list[CentralRecord], directory_at: int
+) -> tuple[Entry, ...]:
+    """Check that the local entries cover the file from its first byte to the directory."""
+    order = sorted(range(len(central)), key=lambda index: central[index].offset)
+    entries: dict[int, Entry] = {}
+    expected = 0
+    for position, index in enumerate(order):
+        item = central[index]
+        if item.offset != expected:
+            raise broken("bytes that belong to no entry, or overlapping entries", item.name)
+        last = position + 1 == len(order)
+        end = directory_at if last else central[order[position + 1]].offset
+        entries[index] = _check_local(read, item, end)
+        expected = end
+    if expected != directory_at:
+        raise broken("bytes before the central directory belong to no entry")
+    return tuple(entries[index] for index in range(len(central)))
+
+
+def _check_local(read: ReadAt, item: CentralRecord, end: int) -> Entry:
+    guess = min(records.LOCAL.size + len(item.raw_name) + 64, end - item.offset)
+    if guess < records.LOCAL.size:
+        raise broken("overlapping entries", item.name)
+    head = read(item.offset, guess)
+    fields: tuple[int, ...] = records.LOCAL.unpack_from(head)[1:]
+    name_size, extra_size = fields[8:]
+    data = item.offset + records.LOCAL.size + name_size + extra_size
+    if head[:4] != records.LOCAL_SIGNATURE or data + item.compressed > end:
+        raise broken("the local header is damaged, or entries overlap", item.name)
+    if data - item.offset > len(head):
+        head = read(item.offset, data - item.offset)
+    raw_name = head[records.LOCAL.size : records.LOCAL.size + name_size]
+    raw_extra = head[records.LOCAL.size + name_size : data - item.offset]
+    if (fields[1], fields[2], raw_name) != (item.flags, item.method, item.raw_name):
+        raise broken("the local header and the central directory disagree", item.name)
+    large = read_extra(raw_extra, raw_name, item.name).get(records.ZIP64_EXTRA)
+    _check_local_sizes(item, fields[5:8], large)
+    rest = end - data - item.compressed
+    if item.is_streamed and rest <= _LONGEST_DESCRIPTOR:
+        _check_descriptor(read(end - rest, rest), item, wide=large is not None)
+    elif rest:
+        raise broken("bytes after the entry belong to no entry", item.name)
+    return Entry(
+        name=item.name,
+        method=item.method,
+        crc=item.crc,
+        compressed=item.compressed,
+        size=item.size,
+        offset=item.offset,
+        data=data,
+        end=end,
+        record=item.record,
+    )
+
+
+def _check_local_sizes(item: CentralRecord, local: tuple[int, ...], large: bytes | None) -> None:
+    crc, compressed, size = local
+    streamed = item.is_streamed
+    if large is not None:
+        # Both sizes or neither: with one alone, readers disagree about which value is which.
+        asked = size == compressed == records.MAX32 or (streamed and size == compressed == 0)
+        if len(large) != 16 or not asked:
+            raise broken("the ZIP64 field of the local header is damaged", item.name)
+        size, compressed = struct.unpack("<2Q", large)
+    # A streamed entry has its values after the content; those not known before it are zero.
+    for found, true in zip(
+        (crc, compressed, size), (item.crc, item.compressed, item.size), strict=True
+    ):
+        if found != true and not (streamed and found == 0):
+            raise broken("the local header and the central directory disagree", item.name)
+
+
+def _check_descriptor(raw: bytes, item: CentralRecord, *, wide: bool) -> None:
+    """Compare a data descriptor: 32-bit sizes, or 64-bit where ZIP64 is announced or needed."""
+    is_wide = wide or max(item.size, item.compressed) >= records.MAX32
+    expected = struct.pack("<L2Q" if is_wide else "<3L", item.crc, item.compressed, item.size)
+    if raw not in (expected, records.DESCRIPTOR_SIGNATURE + expected):
+        raise broken("the data descriptor and the central directory disagree", item.name)
+
+
+def read_extra(raw: bytes, raw_name: bytes, name: str) -> dict[int, bytes]:
+    """The extra fields of a header by identifier; none of them may rename the entry."""
+    fields: dict[int, bytes] = {}
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < records.EXTRA.size:
+            raise broken("the extra field is damaged", name)
+        identifier, size = records.EXTRA.unpack_from(raw, at)
+        at += records.EXTRA.size + size
+        if at > len(raw) or identifier in fields:
+            raise broken("the extra field is damaged or repeats itself", name)
+        fields[identifier] = raw[at - size : at]
+    other_name = fields.get(records.UNICODE_PATH_EXTRA)
+    if other_name is not None and other_name[5:] != raw_name:
+        raise broken("the extra field gives the entry another name", name)
+    return fields
+
+
+def broken(message: str, where: str | None = None, rule: str | None = None) -> MalformedEvidence:
+    """The error for an archive that is damaged or could be read in two ways."""
+    return MalformedEvidence("invalid_zip_format", message, where=where, rule=rule)
