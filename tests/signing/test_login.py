@@ -72,7 +72,7 @@ def fails(attempt: Callable[[], object]) -> AttestError:
         "code=invented&state={state}",
     ],
 )
-def test_a_browser_that_comes_back_wrong(sandbox: Sandbox, change: Callable[[str], str]) -> None:
+def test_a_browser_that_comes_back_wrong(sandbox: Sandbox, answer: str) -> None:
     def browser(url: str) -> bool:
         query = parse_qs(urlsplit(url).query)
         return follow(f"{query['redirect_uri'][0]}?{answer.format(state=query['state'][0])}")
