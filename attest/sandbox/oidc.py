@@ -203,4 +203,4 @@ def _is_loopback(uri: str) -> bool:
         host = parts.hostname
     except ValueError:
         return False
-    return parts.scheme == "http" and host in _LOOPBACK_NAMES and not parts.username
+    return parts.scheme == "http" and host in _LOOPBACK_NAMES

@@ -236,7 +236,7 @@ def forged_tokens(sandbox: Sandbox) -> dict[str, str]:
         "body": f"{head}.{base64.urlsafe_b64encode(changed).decode().rstrip('=')}.{signature}",
         "stripped": f"{head}.{body}.",
         "text": "not-a-token",
-        "long": good + "A" * 20_000,
+        "long": sandbox.mint_token({**claims, "padding": "A" * 20_000}),
     }
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import cast
 
@@ -233,7 +234,14 @@ def test_v1_dsse_body_binds_payload_and_signature(
 
 def test_v1_dsse_is_checked(client: Client, key: ec.EllipticCurvePrivateKey) -> None:
     payload, other = b'{"b":1}', ec.generate_private_key(ec.SECP256R1())
+    envelope = {
+        "payload": b64(payload),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": b64(sign(key, pae(payload)))} for _ in range(2)],
+    }
+    idle = dsse(key, payload, verifiers=[pem(key), pem(other)])
     bad = (
+        change(idle, "spec.proposedContent.envelope", json.dumps(envelope)),
         dsse(key, payload, signature=sign(key, payload)),
         dsse(key, payload, signature=sign(other, pae(payload))),
         dsse(key, payload, verifiers=[pem(other)]),
@@ -392,6 +400,20 @@ def test_v2_an_entry_that_no_bundle_could_hold_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         log.add(b"x" * 65_536)
     assert (caught.value.status, log.size) == (413, 1)
+
+
+def test_simultaneous_entries_get_different_indexes(
+    client: Client, sandbox: Sandbox, key: ec.EllipticCurvePrivateKey
+) -> None:
+    log = sandbox.instance.rekor1
+    before = log.size
+    requests = [hashedrekord(key, b"parallel %d" % number) for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(lambda request: submit_v1(client, request)[1], requests))
+    indexes = {cast("int", entry["logIndex"]) - log.offset for entry in entries}
+    assert indexes == set(range(before, before + 24))
+    leaves = [sha256(b"\x00" + log.entry(index).body) for index in range(log.size)]
+    assert note(log.checkpoint())[2] == mth(leaves)
 
 
 def test_a_lying_checkpoint_is_signed_all_the_same() -> None:

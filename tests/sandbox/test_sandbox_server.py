@@ -77,6 +77,18 @@ def test_what_a_server_answers(sandbox: Sandbox, request_: bytes, expected: int)
     assert status(raw_request(sandbox, request_)) == expected
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_the_other_loopback_is_served_too(tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    with Sandbox.start(tmp_path, host="::1") as sandbox:
+        assert sandbox.url.startswith("http://[::1]:")
+        answer = requests.get(f"{sandbox.url}/api/v1/log", timeout=10)
+    assert answer.status_code == 200
+
+
 def test_connections_are_kept_and_fast(client: Client) -> None:
     client.get("/api/v1/log")
     start = time.perf_counter()
