@@ -15,10 +15,8 @@ from attest.limits import DEFAULT_LIMITS, MAX_SAFE_INTEGER
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _BOM = b"\xef\xbb\xbf"
-_UTF16_SAFE = re.compile("[\x00-\ud7ff\ue000-\uffff]*")
 
 
 class _Rejected(Exception):
@@ -134,8 +132,16 @@ def _check_tree(value: JSON, *, max_depth: int, where: str) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
-    if _SURROGATE.search(text):
+    if _has_surrogate(text):
         raise MalformedEvidence("invalid_json", "lone surrogate in a string", where=where)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 class Members:
@@ -305,18 +311,18 @@ def canonicalize(value: JSON, *, where: str = "document") -> bytes:
 
 
 def _json_is_jcs(value: JSON) -> bool:
-    """Whether `json.dumps` writes the JCS form: no floats, safe integers, keys within the BMP.
+    """Whether `json.dumps` writes the JCS form: no floats, safe integers, keys below U+D800.
 
-    Beyond the BMP code point order differs from UTF-16 order; floats are spelled differently.
+    Above it code point order can differ from UTF-16 order; floats are spelled differently.
     """
     stack: list[JSON] = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            if _SURROGATE.search(item):
+            if _has_surrogate(item):
                 return False
         elif isinstance(item, dict):
-            if not all(map(_UTF16_SAFE.fullmatch, item)):
+            if not all(key.isascii() or max(key) < "\ud800" for key in item):
                 return False
             stack.extend(item.values())
         elif isinstance(item, list):

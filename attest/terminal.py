@@ -12,7 +12,7 @@ Color: TypeAlias = Literal["red", "green", "yellow", "bold", "dim"]
 _CODES: dict[Color, str] = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 #: Unicode counts these as printable although nothing is seen of them (Default_Ignorable).
-_INVISIBLE = re.compile(
+_INVISIBLE = (  # compiled when first needed: it costs more than showing a whole report
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -45,7 +45,9 @@ def escape(text: str, *, limit: int = 500) -> str:
 
 
 def _harmless(text: str) -> bool:
-    return text.isprintable() and "\\" not in text and not _INVISIBLE.search(text)
+    if not text.isprintable() or "\\" in text:
+        return False
+    return text.isascii() or not re.search(_INVISIBLE, text)
 
 
 def _numeric(char: str) -> str:
