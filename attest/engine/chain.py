@@ -54,12 +54,22 @@ def load_leaf(der: bytes) -> x509.Certificate:
     """
     try:
         leaf = x509.load_der_x509_certificate(der)
-        leaf.extensions  # noqa: B018  # parsed lazily: make a broken one fail here
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise MalformedEvidence(
-            "invalid_certificate", f"cannot be read: {error}", where="certificate"
-        ) from None
+        # All of these are parsed when first asked for: what is broken fails here, not later.
+        serial, _, _ = leaf.serial_number, leaf.issuer, leaf.extensions
+        _, _ = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    # No common base: ValueError, TypeError, KeyError, InvalidVersion, DuplicateExtension, and
+    # warnings where a filter raises them.
+    except Exception as error:  # noqa: BLE001
+        raise _unreadable(str(error)) from None
+    if serial <= 0:
+        raise _unreadable("its serial number is not positive")
     return leaf
+
+
+def _unreadable(message: str) -> MalformedEvidence:
+    return MalformedEvidence(
+        "invalid_certificate", f"cannot be read: {message}", where="certificate"
+    )
 
 
 def attribute(leaf: x509.Certificate, authorities: Iterable[Authority]) -> tuple[Authority, ...]:

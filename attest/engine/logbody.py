@@ -146,7 +146,8 @@ def _check_pem(parent: Members, key: str, certificate: x509.Certificate) -> None
     # Another layout of the PEM text can still hold the same DER.
     try:
         logged = x509.load_pem_x509_certificate(pem)
-    except ValueError:
+    # The last is what a warning about an odd certificate is where a filter raises it.
+    except (ValueError, x509.InvalidVersion, UserWarning):
         logged = None
     if logged is None or logged.public_bytes(Encoding.DER) != certificate.public_bytes(
         Encoding.DER

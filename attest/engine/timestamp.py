@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest.errors import MalformedEvidence, Untrusted, VerificationFailed
 from attest.trust.root import Authority
@@ -36,21 +39,11 @@ def verify_timestamp(
 
     Source: RFC 3161, section 2.4.2.
     """
-    from rfc3161_client import decode_timestamp_response
-
-    try:
-        response = decode_timestamp_response(data)
-        canonical = response.as_bytes()
-    except ValueError as error:
-        raise MalformedEvidence(
-            "malformed_timestamp", f"cannot be read: {error}", where=where
-        ) from None
-    if canonical != data:
-        raise MalformedEvidence("malformed_timestamp", "is not in DER form", where=where)
+    response, time = _decode(data, where)
     failure: VerificationFailed | None = None
     for authority in _named(response, authorities, where):
         try:
-            return _verify(response, signature, authority, where)
+            return _verify(response, time, signature, authority, where)
         except VerificationFailed as error:
             failure = failure or error
     raise failure or Untrusted(
@@ -61,30 +54,59 @@ def verify_timestamp(
     )
 
 
+def _decode(data: bytes, where: str) -> tuple[TimeStampResponse, datetime]:
+    from rfc3161_client import decode_timestamp_response
+
+    try:
+        response = decode_timestamp_response(data)
+        canonical, time = response.as_bytes(), response.tst_info.gen_time
+    except ValueError as error:
+        raise _malformed(f"cannot be read: {error}", where) from None
+    if canonical != data:
+        raise _malformed("is not in DER form", where)
+    return response, time
+
+
 def _named(
     response: TimeStampResponse, authorities: Sequence[Authority], where: str
 ) -> list[Authority]:
-    signers = {(item.issuer, item.serial_number) for item in response.signed_data.signer_infos}
+    """The authorities that a timestamp names as its signer, by issuer and serial or certificate."""
+    try:
+        embedded = response.signed_data.certificates
+        signers = {(item.issuer, item.serial_number) for item in response.signed_data.signer_infos}
+    # Names are parsed here, and have no common error: ValueError, TypeError, KeyError, and
+    # warnings where a filter raises them.
+    except Exception as error:  # noqa: BLE001
+        raise _malformed(f"its signer cannot be read: {error}", where) from None
     if len(signers) != 1:
-        raise MalformedEvidence("malformed_timestamp", "needs exactly one signer", where=where)
+        raise _malformed("needs exactly one signer", where)
     return [
         authority
         for authority in authorities
         if (authority.certificates[0].issuer, authority.certificates[0].serial_number) in signers
+        # Carrying an authority's certificate attributes it too: then another name is a forgery.
+        or authority.certificates[0].public_bytes(Encoding.DER) in embedded
     ]
 
 
-def _verify(
-    response: TimeStampResponse, signature: bytes, authority: Authority, where: str
-) -> VerifiedTime:
-    from rfc3161_client import VerificationError
+def _malformed(message: str, where: str) -> MalformedEvidence:
+    return MalformedEvidence("malformed_timestamp", message, where=where, rule=_RULE)
 
-    time = response.tst_info.gen_time
+
+def _verify(
+    response: TimeStampResponse,
+    time: datetime,
+    signature: bytes,
+    authority: Authority,
+    where: str,
+) -> VerifiedTime:
+    verifier = _verifier(authority)
     try:
         # The library verifies the chain at genTime, the purpose and the imprint. The leaf is
         # pinned, so that a certificate embedded in the token can only be this very one.
-        _verifier(authority).verify_message(response, signature)
-    except (VerificationError, ValueError) as error:
+        verifier.verify_message(response, signature)
+    # Its own VerificationError, and whatever embedded certificates make their parser raise.
+    except Exception as error:  # noqa: BLE001
         raise VerificationFailed(
             "invalid_timestamp", f"does not verify: {error}", where=where, rule=_RULE
         ) from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from attest.bundle import UntrustedBundle
 from attest.claims import read_identity
@@ -101,7 +102,7 @@ def _no_digest(_algorithm: str) -> None:
 def _public_key(leaf: x509.Certificate) -> PublicKey:
     try:
         return PublicKey(leaf.public_key())
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise VerificationFailed(
             "unsupported_key", f"the certificate's key: {error}", where="certificate"
         ) from None
