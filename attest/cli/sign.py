@@ -1,0 +1,203 @@
+"""`attest sign`: sign packs, files or digests with an identity instead of a key."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+
+from attest.api.identity import SigningInstance, find_identity, instance_of
+from attest.api.sign import Session, Signed, open_session
+from attest.cli.context import Context
+from attest.cli.failure import report_failure
+from attest.errors import EXIT_OK, AttestError, UsageError
+from attest.report.json import error_to_json
+from attest.report.model import utc
+from attest.strictjson import JSON
+from attest.terminal import escape
+from attest.trust.instance import PUBLIC
+
+EXAMPLES = """\
+examples:
+  a pack, in a GitHub Actions job with `id-token: write`, or at your desk by logging in:
+    attest sign evidence.epack
+  a file; its bundle is written beside it (report.pdf.sigstore.json):
+    attest sign report.pdf
+  a digest, with a token from a file:
+    attest sign sha256:9f86d0… --bundle report.sigstore.json --identity-token @token.jwt
+
+exit codes: 0 signed, or signed before by this identity; 1 the pack is invalid; 2 not signed
+"""
+_LONGEST_COMMAND = 20_000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description = "Sign packs, files or digests with an identity instead of a key."
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="a pack, a file, or sha256:HEX"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--instance", choices=sorted(PUBLIC), help="public instance (sigstore)")
+    where.add_argument("--trust-config", metavar="FILE", help="client trust config of another one")
+    parser.add_argument(
+        "--identity-token",
+        metavar="T",
+        help="OIDC token: its text, @FILE, or - for standard input"
+        " (default: SIGSTORE_ID_TOKEN, the CI's, else logging in with a browser)",
+    )
+    parser.add_argument("--bundle", metavar="FILE", help="bundle to write for a file or digest")
+    parser.add_argument(
+        "--replace", action="store_true", help="sign again what this identity has signed already"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check everything, sign and write nothing"
+    )
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Sign every target with one certificate and report on each; the exit code is the worst."""
+    if args.bundle is not None and len(args.targets) > 1:
+        raise UsageError("invalid_usage", "--bundle goes with one target")
+    _quiet_libraries()
+    instance = instance_of(args.instance or context.settings.instance, args.trust_config)
+    token = find_identity(
+        args.identity_token,
+        instance=instance,
+        environ=context.environ,
+        stdin=sys.stdin,
+        announce=lambda: _announce(instance, context),
+    )
+    context.detail(f"the token names {escape(token.identity)}, issuer {escape(token.issuer)}")
+    with open_session(token=token, instance=instance, limits=context.settings.limits) as session:
+        codes = [_sign(target, args, session, instance, context) for target in args.targets]
+    return max(codes, default=EXIT_OK)
+
+
+def _quiet_libraries() -> None:
+    """What these libraries warn of ends in our own errors, told once and escaped."""
+    for name in ("sigstore", "tuf", "securesystemslib"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+
+
+def _announce(instance: SigningInstance, context: Context) -> None:
+    if instance.is_public:
+        context.say(
+            "Your e-mail address, the digest of what you sign and the time go into a public log\n"
+            "that anyone can read and nobody can delete from. To stop, do not log in."
+        )
+    context.say("opening your browser to log in …")
+
+
+def _sign(
+    target: str,
+    args: argparse.Namespace,
+    session: Session,
+    instance: SigningInstance,
+    context: Context,
+) -> int:
+    try:
+        signed = session.sign(
+            target, bundle=args.bundle, replace=args.replace, dry_run=args.dry_run
+        )
+    except AttestError as error:
+        if context.wants_json:
+            context.result_json(_failed_json(target, error))
+            return error.exit_code
+        return report_failure(error, context)
+    command = verify_command(signed, instance)
+    if context.wants_json:
+        context.result_json(_json(signed, command))
+    else:
+        context.result(_text(signed, command))
+    return EXIT_OK
+
+
+def verify_command(signed: Signed, instance: SigningInstance) -> str | None:
+    """The command with which a consumer verifies what was signed; None after a dry run."""
+    if signed.identity is None or signed.issuer is None:
+        return None
+    words = ["attest", "verify", _portable(signed.target)]
+    if signed.kind == "digest" or (
+        signed.kind == "file" and os.fspath(signed.path) != f"{signed.target}.sigstore.json"
+    ):
+        words += ["--bundle", _portable(os.fspath(signed.path))]
+    words += ["--identity", signed.identity, "--issuer", signed.issuer]
+    if not instance.is_public:
+        words += ["--trust-config", _portable(instance.name)]
+    elif instance.name != "sigstore":
+        words += ["--instance", instance.name]
+    return shlex.join(words)
+
+
+def _portable(path: str) -> str:
+    """A path that every shell takes as one word and no program takes for an option."""
+    path = path.replace("\\", "/") if os.name == "nt" else path
+    return f"./{path}" if path.startswith("-") else path
+
+
+def _text(signed: Signed, command: str | None) -> str:
+    digest = "manifest digest" if signed.kind == "pack" else "digest"
+    name = escape(signed.target)
+    if signed.attestation is None:
+        return f"would sign       {name}\n{digest:<15}  {signed.digest}"
+    lines = [
+        f"{'kept' if signed.kept else 'signed':<15}  {name}",
+        f"{digest:<15}  {signed.digest}",
+        f"identity         {escape(signed.identity or '')}",
+        f"issuer           {escape(signed.issuer or '')}",
+    ]
+    lines += [
+        f"signed at        {utc(item.time)} ({item.source})" for item in signed.attestation.times
+    ]
+    for entry in signed.log_entries:
+        index = "" if entry.index is None else f", index {entry.index}"
+        lines.append(f"log              {escape(entry.origin or entry.log_id.hex())}{index}")
+    if signed.entry is not None:
+        lines.append(f"attestation      {escape(signed.entry)}")
+    else:
+        lines.append(f"bundle           {escape(os.fspath(signed.path))}")
+    if signed.kept:
+        lines.append("this identity had signed it already; --replace signs it again")
+    if command is not None:
+        lines.append(f"to verify it:\n  {escape(command, limit=_LONGEST_COMMAND)}")
+    return "\n".join(lines)
+
+
+def _json(signed: Signed, command: str | None) -> JSON:
+    attestation = signed.attestation
+    return {
+        "error": None,
+        "target": {
+            "kind": signed.kind,
+            "name": signed.target,
+            "digest": {"sha256": signed.digest.removeprefix("sha256:")},
+        },
+        "result": "dry_run" if attestation is None else "kept" if signed.kept else "signed",
+        "path": os.fspath(signed.path),
+        "entry": signed.entry,
+        "identity": signed.identity,
+        "issuer": signed.issuer,
+        "signed_at": [
+            {"time": utc(item.time), "source": item.source}
+            for item in (attestation.times if attestation else ())
+        ],
+        "log": [
+            {
+                "id": entry.log_id.hex(),
+                "origin": entry.origin,
+                "index": None if entry.index is None else str(entry.index),
+            }
+            for entry in signed.log_entries
+        ],
+        "verify": command,
+    }
+
+
+def _failed_json(target: str, error: AttestError) -> JSON:
+    return {"error": error_to_json(error), "target": {"name": target}, "result": "error"}
