@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from attest.sandbox.refusal import bad_request
+from attest.sandbox.refusal import Refusal, bad_request
 from attest.sandbox.signatures import (
     DIGESTS,
     SigningKey,
@@ -148,7 +148,7 @@ def _verifying_pem(
     for key, pem in verifiers:
         try:
             verify_message(key, signature, message, what="envelope.signatures")
-        except type(refusal) as error:
+        except Refusal as error:
             refusal = error
             continue
         return pem
