@@ -156,7 +156,7 @@ def _known(found: Iterable[str], known: tuple[str, ...], where: str) -> None:
         if name not in known:
             raise UsageError(
                 "invalid_setting",
-                f"{name!r} is not a setting",
+                f"'{name}' is not a setting",
                 where=where,
                 hint=did_you_mean(name, known),
             )
@@ -167,7 +167,7 @@ def _limits_of_environment(environ: Mapping[str, str]) -> dict[str, int]:
     _known(found, tuple(f"ATTEST_{name.upper()}" for name in _LIMITS), "environment")
     for name, value in found.items():
         if not (value.isascii() and value.isdigit() and len(value) <= 19):
-            raise UsageError("invalid_setting", f"{value!r} is not a whole number", where=name)
+            raise UsageError("invalid_setting", f"'{value}' is not a whole number", where=name)
     return {name.removeprefix("ATTEST_").lower(): int(value) for name, value in found.items()}
 
 
@@ -196,7 +196,7 @@ def _color(value: str | None, where: str) -> When | None:
 def _impossible(value: str, known: tuple[str, ...], where: str) -> UsageError:
     return UsageError(
         "invalid_setting",
-        f"{value!r} is not possible",
+        f"'{value}' is not possible",
         where=where,
         hint=did_you_mean(value, known),
     )
@@ -206,6 +206,6 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     value = environ.get(name, "").lower()
     if value not in ("", *_TRUE, *_FALSE):
         raise UsageError(
-            "invalid_setting", f"{value!r} is neither yes nor no", where=name, hint="write 1 or 0"
+            "invalid_setting", f"'{value}' is neither yes nor no", where=name, hint="write 1 or 0"
         )
     return value in _TRUE

@@ -82,7 +82,7 @@ def _source(text: str) -> tuple[str, str | None]:
     name, at, version = text.partition("@")
     if not name or (at and not version):
         raise UsageError(
-            "invalid_source", f"{text!r} is not NAME or NAME@VERSION", where="--source"
+            "invalid_source", f"'{text}' is not NAME or NAME@VERSION", where="--source"
         )
     return name, version or None
 
@@ -99,7 +99,7 @@ def _source_date(environ: Mapping[str, str]) -> datetime | None:
     if time is None:
         raise UsageError(
             "invalid_setting",
-            f"{text!r} is not a number of seconds since 1970",
+            f"'{text}' is not a number of seconds since 1970",
             where="SOURCE_DATE_EPOCH",
         )
     return time

@@ -20,6 +20,7 @@ from attest.cli.parser import (
     Parser,
     take_global_options,
     unknown_command,
+    unknown_option,
 )
 from attest.config import did_you_mean, load_settings
 from attest.errors import EXIT_OK, AttestError, UsageError
@@ -166,14 +167,13 @@ def _command_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
         if word in COMMANDS:
             return word, [*words[:index], *words[index + 1 :]]
         if not word.startswith("-"):
-            raise unknown_command(word, list(COMMANDS))
+            raise unknown_option(words[0]) if index else unknown_command(word, list(COMMANDS))
     return None, words
 
 
 def _without_command(options: GlobalOptions, context: Context) -> int:
     if options.rest:
-        word = options.rest[0]
-        raise UsageError("unknown_option", f"there is no option {word}", hint="see attest --help")
+        raise unknown_option(options.rest[0])
     if options.help:
         context.result(_help())
         return EXIT_OK

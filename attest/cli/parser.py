@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -107,12 +107,7 @@ class Parser(argparse.ArgumentParser):
         known = self.option_names()
         for name in names:
             if name not in known:
-                meant = suggestion(name, {*known, *GLOBAL_NAMES})
-                raise UsageError(
-                    "unknown_option",
-                    f"{self.prog} has no option {name}",
-                    hint=f"did you mean {meant}?" if meant else f"see {self.prog} --help",
-                )
+                raise unknown_option(name, {*known, *GLOBAL_NAMES}, self.prog)
         return self.parse_args(list(words))
 
     def option_names(self) -> set[str]:
@@ -135,5 +130,18 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def unknown_command(name: str, known: Sequence[str]) -> UsageError:
     """The error for a command that does not exist."""
     return UsageError(
-        "unknown_command", f"there is no command {name!r}", hint=did_you_mean(name, known)
+        "unknown_command", f"there is no command '{name}'", hint=did_you_mean(name, known)
+    )
+
+
+def unknown_option(
+    word: str, known: Iterable[str] = GLOBAL_NAMES, prog: str = "attest"
+) -> UsageError:
+    """The error for an option that a command, or the program, does not have."""
+    name = word.partition("=")[0]
+    meant = suggestion(name, known)
+    return UsageError(
+        "unknown_option",
+        f"{prog} has no option {name}",
+        hint=f"did you mean {meant}?" if meant else f"see {prog} --help",
     )

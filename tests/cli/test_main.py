@@ -1,0 +1,217 @@
+"""Every way in which a run can end is told in its place, with its code, and without traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import attest
+from attest.cli import main as program
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = "from attest.cli.main import entry; entry()"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    commands = {**program.COMMANDS, "fail": ("tests.cli.failing_command", "fail as told")}
+    monkeypatch.setattr(program, "COMMANDS", commands)
+
+    def run(*words: str, environ: Mapping[str, str] | None = None) -> Ended:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        code = program.main(words, stdout=stdout, stderr=stderr, environ=environ or {})
+        return Ended(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+    return run
+
+
+def test_a_verdict_exits_1_with_everything_escaped(run: Run) -> None:
+    ended = run("fail", "verdict", "-q")
+    assert ended == Ended(
+        code=1,
+        stdout="",
+        stderr="error: signature_invalid: by \\x1b[31mred\\u202e\\nnext (a\\x00b; R-080)\n"
+        "hint: first\nhint: second\\x07\n",
+    )
+
+
+def test_a_verdict_as_json_is_alone_on_stdout(run: Run) -> None:
+    ended = run("fail", "verdict", "--output", "json", "-q")
+    assert (ended.code, ended.stderr) == (1, "")
+    assert json.loads(ended.stdout) == {
+        "error": {
+            "code": "signature_invalid",
+            "message": "by \x1b[31mred\u202e\nnext",
+            "hint": "first\nsecond\x07",
+            "where": "a\x00b",
+        }
+    }
+    assert ended.stdout.isascii()
+
+
+def test_a_fault_is_one_line_and_exit_2(run: Run) -> None:
+    ended = run("fail", "fault", "-v")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "error: internal_error: KeyError: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
+def test_a_fault_shows_its_place_to_a_developer(run: Run) -> None:
+    ended = run("fail", "fault", "-vv")
+    assert ended.code == 2
+    assert "Traceback" in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
+def test_a_fault_as_json(run: Run) -> None:
+    ended = run("fail", "fault", "--output=json", "-q")
+    assert (ended.code, ended.stderr) == (2, "")
+    assert json.loads(ended.stdout)["error"]["code"] == "internal_error"
+
+
+def test_an_interrupt_exits_130(run: Run) -> None:
+    assert run("fail", "interrupt", "-q") == Ended(code=130, stdout="", stderr="")
+    assert run("fail", "interrupt").stderr == "talk\ninterrupted\n"
+
+
+def test_a_reader_who_left_got_no_verdict(run: Run) -> None:
+    assert run("fail", "pipe", "-q") == Ended(code=2, stdout="", stderr="")
+
+
+@pytest.mark.parametrize(
+    ("options", "talk"),
+    [([], "talk\n"), (["-q"], ""), (["-v"], "talk\ndetail\n"), (["-vv"], "talk\ndetail\n")],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_talk_is_on_stderr_and_as_loud_as_told(
+    run: Run,
+    options: list[str],
+    talk: str,
+    before: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    words = [*options, "fail", "not"] if before else ["fail", "not", *options]
+    assert run(*words) == Ended(code=0, stdout="not\n", stderr=talk)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "coloured"),
+    [
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        ([], {"ATTEST_COLOR": "always"}, True),
+        (["--color=never"], {"ATTEST_COLOR": "always"}, False),
+        ([], {}, False),
+    ],
+)
+def test_colour(
+    run: Run,
+    options: list[str],
+    environ: dict[str, str],
+    coloured: bool,  # noqa: FBT001 - as above
+) -> None:
+    ended = run("fail", "not", "-q", *options, environ=environ)
+    assert ("\x1b[32m" in ended.stdout) is coloured
+
+
+def test_two_dashes_end_the_options(run: Run) -> None:
+    assert run("fail", "-q", "--", "--output").stdout == "--output\n"
+
+
+def test_json_settings_hold_for_errors_too(run: Run) -> None:
+    ended = run("fail", environ={"ATTEST_OUTPUT": "json"})
+    assert json.loads(ended.stdout)["error"]["code"] == "invalid_usage"
+
+
+def test_a_fault_while_options_are_read_respects_the_wish_for_json(run: Run) -> None:
+    ended = run("fail", "x", "--output", "json", "--config", "/nonexistent.toml")
+    assert (ended.code, ended.stderr) == (2, "")
+    assert json.loads(ended.stdout)["error"]["code"] == "config_not_found"
+
+
+def test_a_command_may_answer_errors_in_its_own_format(run: Run) -> None:
+    report = json.loads(run("verify", "--output", "json").stdout)
+    assert report["mediaType"] == "application/vnd.attest.report.v1+json"
+    assert (report["result"], report["error"]["code"]) == ("error", "invalid_usage")
+
+
+def test_the_version_is_said_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == attest.__version__
+
+
+def process(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run the program as a user does, in a process of its own."""
+    environ = {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+    keep = ("SYSTEMROOT", "TEMP", "TMP")
+    environ |= {name: os.environ[name] for name in keep if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", ENTRY, *words],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environ,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", sorted(program.COMMANDS))
+def test_every_command_starts_in_a_process_of_its_own(command: str) -> None:
+    done = process(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: attest {command}")
+    assert "examples:" in done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(set(program.COMMANDS) - {"demo"}))
+def test_every_command_refuses_to_guess(command: str) -> None:
+    done = process(command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: invalid_usage: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break differently there")
+def test_a_closed_pipe_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = process("--help", stdout=writer)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_starting_loads_no_command_and_nothing_heavy() -> None:
+    code = (
+        "import io, sys; from attest.cli.main import main\n"
+        "main(['--version'], stdout=io.StringIO(), stderr=sys.stderr, environ={})\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(done.stdout.split())
+    heavy = {"sigstore", "pydantic", "requests", "rich", "cryptography", "tomllib", "difflib"}
+    assert heavy & loaded == set()
+    commands = {module for module, _ in program.COMMANDS.values()}
+    assert commands & loaded == set()

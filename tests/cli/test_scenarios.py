@@ -1,0 +1,141 @@
+"""Every scenario in `scenarios/` happens as it is written, through the real `main`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attest.cli.main import main
+from attest.sandbox import Sandbox
+from tests.cli.scenario import Command, Directive, matches, parse
+
+SCENARIOS = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
+
+#: What the machine that runs the tests may have set and must not matter.
+FOREIGN = re.compile("(ATTEST|GITHUB|ACTIONS|SIGSTORE|CI$|NO_COLOR|SOURCE_DATE|GITLAB|BUILDKITE)")
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox.start(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+class Stage:
+    """One scenario's working folder, environment and remembered files."""
+
+    def __init__(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.request = request
+        self.monkeypatch = monkeypatch
+        self.environ: dict[str, str] = {}
+        self.kept: dict[str, bytes] = {}
+        self.words: dict[str, str] = {}
+
+    def set(self, name: str, value: str) -> None:
+        # Some libraries look at the process's environment, so the two are kept equal.
+        self.environ[name] = value
+        self.monkeypatch.setenv(name, value)
+
+    def direct(self, directive: Directive) -> None:
+        name, text = directive.name, directive.text
+        first, _, rest = text.partition(" ")
+        if name == "file":
+            Path(first).parent.mkdir(parents=True, exist_ok=True)
+            Path(first).write_bytes(rest.encode() + b"\n")
+        elif name == "env":
+            self.set(*self.filled(text).split("=", 1))
+        elif name == "sandbox":
+            sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
+            self.words = {"sandbox": str(sandbox.directory), "token": sandbox.person_token()}
+        elif name == "workflow":
+            ambient: Sandbox = self.request.getfixturevalue("running_sandbox")
+            for variable, value in ambient.ambient_environment().items():
+                self.set(variable, value)
+        elif name == "keep":
+            self.kept[text] = Path(text).read_bytes()
+        elif name == "unchanged":
+            assert Path(text).read_bytes() == self.kept[text], f"line {directive.line}"
+        elif name == "files":
+            found = {path.name for path in Path.cwd().iterdir()}
+            assert found == set(text.split()), f"line {directive.line}"
+        else:
+            raise ValueError(f"line {directive.line}: no directive is called {name}")
+
+    def run(self, command: Command) -> None:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        words = [self.filled(word) for word in command.words]
+        code = main(words, stdout=stdout, stderr=stderr, environ=self.environ)
+        shown = f"line {command.line}: attest {' '.join(command.words)}\n"
+        shown += f"{stdout.getvalue()}\n! {stderr.getvalue()}\n? {code}"
+        expected_out = [self.filled(line) for line in command.stdout]
+        expected_err = [self.filled(line) for line in command.stderr]
+        assert code == command.exit_code, shown
+        assert matches(stdout.getvalue().splitlines(), expected_out), shown
+        assert matches(stderr.getvalue().splitlines(), expected_err), shown
+
+    def filled(self, text: str) -> str:
+        for name, value in self.words.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_it_happens_as_written(
+    path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name in [name for name in os.environ if FOREIGN.match(name)]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    stage = Stage(request, monkeypatch)
+    steps = list(parse(path.read_text(encoding="utf-8")))
+    assert any(isinstance(step, Command) for step in steps)
+    for step in steps:
+        if isinstance(step, Command):
+            stage.run(step)
+        else:
+            stage.direct(step)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (["a"], ["a"]),
+        (["a", ""], ["a"]),
+        (["sha256:12 b"], ["sha256:[...] b"]),
+        (["a", "b", "c"], ["a", "[...]", "c"]),
+        (["a", "c"], ["a", "[...]", "c"]),
+    ],
+)
+def test_equal_lines_match(actual: list[str], expected: list[str]) -> None:
+    assert matches(actual, expected)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (["a"], ["b"]),
+        (["a", "b"], ["a"]),
+        (["a"], ["a", "b"]),
+        ([], ["a"]),
+        (["a"], []),
+        (["a", "b"], ["[...]", "c"]),
+        (["axb"], ["a.b"]),
+    ],
+)
+def test_other_lines_do_not_match(actual: list[str], expected: list[str]) -> None:
+    assert not matches(actual, expected)
+
+
+def test_output_without_a_command_is_refused() -> None:
+    with pytest.raises(ValueError, match="without a command"):
+        list(parse("stray\n"))
