@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.asn1 import decode_der
 
 from attest.errors import MalformedEvidence
 
@@ -40,6 +41,7 @@ CLAIMS: dict[int, str] = {
     24: "token-subject",
 }
 _RAW_UP_TO = 6
+_ARCS = {x509.ObjectIdentifier(f"{_FULCIO}{arc}"): arc for arc in CLAIMS}
 #: Fulcio puts user names into an otherName of this type.
 _USERNAME = x509.ObjectIdentifier(_FULCIO + "7")
 
@@ -95,11 +97,11 @@ def read_identity(certificate: x509.Certificate) -> CertificateIdentity:
     subject, kind = _subject(extensions)
     claims: dict[str, str] = {}
     for extension in extensions:
-        arc = extension.oid.dotted_string.removeprefix(_FULCIO)
-        name = CLAIMS.get(int(arc)) if arc.isascii() and arc.isdigit() else None
-        if name and isinstance(extension.value, x509.UnrecognizedExtension):
-            claims[name] = _text(extension.value.value, raw=int(arc) <= _RAW_UP_TO, name=name)
-    issuer = claims.get("issuer") or claims.get("issuer-v1")
+        arc = _ARCS.get(extension.oid)
+        if arc is not None and isinstance(extension.value, x509.UnrecognizedExtension):
+            name = CLAIMS[arc]
+            claims[name] = _text(extension.value.value, raw=arc <= _RAW_UP_TO, name=name)
+    issuer = claims.get("issuer", claims.get("issuer-v1"))
     if not issuer:
         raise _bad("names no OIDC issuer")
     if claims.get("issuer-v1", issuer) != issuer:
@@ -125,8 +127,6 @@ def _subject(extensions: x509.Extensions) -> tuple[str, SubjectKind]:
 
 
 def _text(value: bytes, *, raw: bool, name: str) -> str:
-    from cryptography.hazmat.asn1 import decode_der
-
     try:
         return value.decode("utf-8") if raw else decode_der(str, value)
     except (ValueError, UnicodeDecodeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 from attest.digest import Algorithm
 
 _Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+
+#: Checks a signature over data; raises InvalidSignature.
+_Check: TypeAlias = Callable[[bytes, bytes], None]
 
 _HASHES: dict[Algorithm, _Hash] = {
     "sha256": hashes.SHA256(),
@@ -43,27 +47,32 @@ class PublicKey:
     Source: sigstore/architecture-docs, algorithm-registry.md.
     """
 
-    __slots__ = ("_key", "details", "digest", "spki")
+    __slots__ = ("_verify", "_verify_prehashed", "details", "digest", "spki")
 
     def __init__(self, key: PublicKeyTypes) -> None:
         #: DER SubjectPublicKeyInfo.
         self.spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         #: The digest that its signatures cover; None where the message itself is signed.
-        self.digest: Algorithm | None
+        self.digest: Algorithm | None = None
         #: Names that a log entry may give it (PublicKeyDetails).
         self.details: frozenset[str]
-        self._key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+        self._verify: _Check
+        self._verify_prehashed: _Check | None = None
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
             self.digest, name = _CURVES[key.curve.name]
             self.details = frozenset({name})
+            self._verify = _ecdsa(key, _HASHES[self.digest])
+            self._verify_prehashed = _ecdsa(key, Prehashed(_HASHES[self.digest]))
         elif isinstance(key, ed25519.Ed25519PublicKey):
-            self.digest, self.details = None, frozenset({"PKIX_ED25519"})
+            self.details = frozenset({"PKIX_ED25519"})
+            self._verify = key.verify
         elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_RSA_BITS:
             self.digest = "sha256"
             self.details = frozenset({f"PKIX_RSA_PKCS1V15_{key.key_size}_SHA256"})
+            self._verify = _rsa(key, _HASHES[self.digest])
+            self._verify_prehashed = _rsa(key, Prehashed(_HASHES[self.digest]))
         else:
             raise ValueError("not a kind of public key that Sigstore uses")
-        self._key = key
 
     @classmethod
     def from_der(cls, data: bytes) -> PublicKey:
@@ -92,10 +101,7 @@ class PublicKey:
         Raises:
             cryptography.exceptions.InvalidSignature: it does not verify.
         """
-        if isinstance(self._key, ed25519.Ed25519PublicKey):
-            self._key.verify(signature, message)
-        else:
-            self._verify(signature, message, None)
+        self._verify(signature, message)
 
     def verify_digest(self, signature: bytes, digest: bytes) -> None:
         """Check a signature over a message whose digest by `self.digest` is given (raw).
@@ -104,15 +110,16 @@ class PublicKey:
             cryptography.exceptions.InvalidSignature: it does not verify.
             ValueError: this kind of key signs messages, not digests.
         """
-        if self.digest is None:
+        if self._verify_prehashed is None:
             raise ValueError("an Ed25519 key signs the message itself")
-        self._verify(signature, digest, Prehashed(_HASHES[self.digest]))
+        self._verify_prehashed(signature, digest)
 
-    def _verify(self, signature: bytes, data: bytes, prehashed: Prehashed | None) -> None:
-        if self.digest is None or isinstance(self._key, ed25519.Ed25519PublicKey):
-            raise ValueError("an Ed25519 key signs the message itself")
-        algorithm = prehashed or _HASHES[self.digest]
-        if isinstance(self._key, ec.EllipticCurvePublicKey):
-            self._key.verify(signature, data, ec.ECDSA(algorithm))
-        else:
-            self._key.verify(signature, data, padding.PKCS1v15(), algorithm)
+
+def _ecdsa(key: ec.EllipticCurvePublicKey, algorithm: _Hash | Prehashed) -> _Check:
+    scheme = ec.ECDSA(algorithm)
+    return lambda signature, data: key.verify(signature, data, scheme)
+
+
+def _rsa(key: rsa.RSAPublicKey, algorithm: _Hash | Prehashed) -> _Check:
+    scheme = padding.PKCS1v15()
+    return lambda signature, data: key.verify(signature, data, scheme, algorithm)

@@ -65,7 +65,7 @@ def loads(data: bytes, *, where: str, max_depth: int = DEFAULT_LIMITS.max_json_d
     except RecursionError:
         raise MalformedEvidence("json_too_deep", "nested too deeply", where=where) from None
     # The walk is only needed where a breach is possible at all; most documents skip it.
-    if text.count("[") + text.count("{") > max_depth or "\\u" in text:
+    if text.count("[") + text.count("{") > max_depth or "\\ud" in text or "\\uD" in text:
         _check_tree(value, max_depth=max_depth, where=where)
     return value
 

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from attest.errors import AttestError, Untrusted
 from attest.verified import Check
 
 
 class Step:
-    """One step while it runs; what it saw goes into `detail`."""
+    """One step while it runs: recorded as pass if its block ends, as fail or skip if it raises.
 
-    __slots__ = ("detail", "where")
+    What it saw goes into `detail`, its place into `where`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_checks", "_name", "_rule", "detail", "where")
+
+    def __init__(self, checks: list[Check], name: str, rule: str | None) -> None:
+        self._checks = checks
+        self._name = name
+        self._rule = rule
         self.detail: str | None = None
         self.where: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            self._checks.append(
+                Check(
+                    check=self._name,
+                    status="pass",
+                    rule=self._rule,
+                    where=self.where,
+                    detail=self.detail,
+                )
+            )
+        elif isinstance(error, AttestError):
+            self._checks.append(
+                Check(
+                    check=self._name,
+                    status="skip" if isinstance(error, Untrusted) else "fail",
+                    code=error.code,
+                    rule=error.rule or self._rule,
+                    where=error.where,
+                    detail=error.message,
+                )
+            )
 
 
 class Trace:
@@ -32,42 +63,11 @@ class Trace:
         """The checks so far."""
         return tuple(self._checks)
 
-    @contextmanager
-    def step(self, name: str, *, rule: str | None = None) -> Iterator[Step]:
-        """Record one step: pass if its block ends, fail or skip if it raises.
+    def step(self, name: str, *, rule: str | None = None) -> Step:
+        """Record one step, in a `with` block.
 
         Args:
             name: number and name of the step, as in the design.
             rule: rule of the published document that it enforces.
         """
-        step = Step()
-        try:
-            yield step
-        except AttestError as error:
-            self._checks.append(
-                Check(
-                    check=name,
-                    status="skip" if isinstance(error, Untrusted) else "fail",
-                    code=error.code,
-                    rule=error.rule or rule,
-                    where=error.where,
-                    detail=error.message,
-                )
-            )
-            raise
-        self._checks.append(
-            Check(check=name, status="pass", rule=rule, where=step.where, detail=step.detail)
-        )
-
-    def note_untrusted(self, name: str, error: Untrusted) -> None:
-        """Record something issued by nobody we trust: it counts for nothing."""
-        self._checks.append(
-            Check(
-                check=name,
-                status="skip",
-                code=error.code,
-                rule=error.rule,
-                where=error.where,
-                detail=error.message,
-            )
-        )
+        return Step(self._checks, name, rule)

@@ -1,0 +1,209 @@
+"""Time verification against `sigstore`, in the same run: cold as commands, hot in a loop.
+
+    python bench/verify.py [--rounds N]
+
+Prints seconds or milliseconds per verification of both, the median of the paired ratios, and the
+floor: what the signature checks of a bundle cost that no verifier can leave out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from sigstore.models import Bundle, TrustedRoot
+from sigstore.verify import Verifier, policy
+
+from attest.api.identity import instance_of
+from attest.api.sign import sign
+from attest.bundle import parse_bundle
+from attest.claims import read_identity
+from attest.dsse import UntrustedEnvelope
+from attest.engine.content import ArtifactContent
+from attest.engine.trace import Trace
+from attest.engine.verify import verify_bundle
+from attest.oidc import IdentityToken
+from attest.pack.builder import build_pack
+from attest.pack.reader import open_pack
+from attest.sandbox import Sandbox
+from attest.shared_data import shared_folder
+from attest.strictjson import canonicalize, loads
+from attest.trust.root import TrustRoot
+
+PERSON = "ana@acme.example"
+ISSUER = "https://accounts.google.com"
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A bundle with the content it signs and the root it verifies under."""
+
+    name: str
+    bundle: Path
+    content: Path
+    root: Path
+    config: Path | None = None
+
+
+def main() -> None:
+    """Run both comparisons."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="paired rounds of each comparison")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        pack, cases = prepare(Path(folder))
+        cold(pack, cases[0], rounds)
+        print(f"\nfloor: one P-384 and four P-256 checks {floor() * 1000:.2f} ms")
+        for case in [*cases, *real_cases()]:
+            hot(case, rounds)
+
+
+def prepare(folder: Path) -> tuple[Path, list[Case]]:
+    """Sign a small pack and its manifest with the sandbox, once for each kind of log."""
+    packs: list[Path] = []
+    cases: list[Case] = []
+    with Sandbox.start(folder / "sandbox") as sandbox:
+        configs = {
+            "v1": sandbox.trust_config_v1_only,
+            "v1+TSA": sandbox.trust_config,
+            "v2+TSA": sandbox.trust_config_v2,
+        }
+        for name, config in configs.items():
+            pack = folder / f"{name}.epack"
+            build_pack(pack, [shared_folder("evidence")], stream="acme/prod")
+            token = IdentityToken.from_text(sandbox.person_token(email=PERSON))
+            sign(pack, token=token, instance=instance_of(None, str(config)))
+            packs.append(pack)
+            cases.append(unpack(name, pack, sandbox.trusted_root, config))
+    return packs[0], cases
+
+
+def unpack(name: str, pack: Path, root: Path, config: Path) -> Case:
+    """The attestation and the canonical manifest of a pack, as files that `sigstore` can read."""
+    bundle = pack.with_suffix(".sigstore.json")
+    content = pack.with_suffix(".manifest")
+    with open_pack(pack) as opened:
+        bundle.write_bytes(opened.read_attestation(opened.attestation_names[0]))
+        content.write_bytes(canonicalize(loads(opened.manifest_bytes, where="manifest")))
+    return Case(
+        name=f"sandbox {name} DSSE", bundle=bundle, content=content, root=root, config=config
+    )
+
+
+def real_cases() -> list[Case]:
+    """Bundles of the public instance, where they are at hand."""
+    if not REAL.is_dir():
+        print(f"no public-good bundles: {REAL.name} is not there")
+        return []
+    embedded = Path(sys.modules[TrustRoot.__module__].__file__ or "").parent / "embedded"
+    root = embedded / "sigstore" / "trusted_root.json"
+    names = ("happy-path-v0.3", "happy-path-intoto-in-dsse-v3")
+    return [
+        Case(
+            name=f"public good v1 {name}",
+            bundle=REAL / name / "bundle.sigstore.json",
+            content=REAL / "a.txt",
+            root=root,
+        )
+        for name in names
+    ]
+
+
+def cold(pack: Path, case: Case, rounds: int) -> None:
+    """Whole processes: `attest verify PACK` against `sigstore verify identity` of its bundle."""
+    who = ["--identity", PERSON, "--issuer", ISSUER]
+    ours = [sys.executable, "-c", "from attest.cli.main import entry; entry()", "verify"]
+    ours += [str(pack), "--trusted-root", str(case.root), *who]
+    theirs = [sys.executable, "-m", "sigstore", "--trust-config", str(case.config)]
+    theirs += ["verify", "identity", "--bundle", str(case.bundle), "--cert-identity", PERSON]
+    theirs += ["--cert-oidc-issuer", ISSUER, str(case.content)]
+    compare("cold verify of a small pack", lambda: run(ours), lambda: run(theirs), rounds, "s")
+
+
+def run(command: list[str]) -> None:
+    """One process that must succeed."""
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def hot(case: Case, rounds: int) -> None:
+    """Parse and verify one bundle over and over, trust material loaded."""
+    data, content = case.bundle.read_bytes(), case.content.read_bytes()
+    root = TrustRoot.from_file(case.root)
+    verifier = Verifier(trusted_root=TrustedRoot.from_file(str(case.root)))
+    leaf = parse_bundle(data).certificate or b""
+    who = read_identity(x509.load_der_x509_certificate(leaf))
+    signer = policy.Identity(identity=who.subject, issuer=who.issuer)
+    enveloped = isinstance(parse_bundle(data).content, UntrustedEnvelope)
+    artifact = ArtifactContent(digest_of=lambda name: hashlib.new(name, content).digest())
+
+    def ours() -> None:
+        for _ in range(50):
+            verify_bundle(parse_bundle(data), artifact, root, Trace())
+
+    def theirs() -> None:
+        for _ in range(50):
+            bundle = Bundle.from_json(data)
+            if enveloped:
+                verifier.verify_dsse(bundle, signer)
+            else:
+                verifier.verify_artifact(content, bundle, signer)
+
+    compare(f"hot {case.name}", ours, theirs, rounds, "ms", count=50)
+
+
+def compare(
+    name: str,
+    ours: Callable[[], None],
+    theirs: Callable[[], None],
+    rounds: int,
+    unit: str,
+    *,
+    count: int = 1,
+) -> None:
+    """Run both in turn and print the medians and the median of the paired ratios."""
+    scale = (1000 if unit == "ms" else 1) / count
+    pairs = [(timed(ours), timed(theirs)) for _ in range(rounds + 1)][1:]
+    ratio = statistics.median(mine / peer for mine, peer in pairs)
+    mine = statistics.median(mine for mine, _ in pairs) * scale
+    peer = statistics.median(peer for _, peer in pairs) * scale
+    print(f"{name}: attest {mine:.3f} {unit}, sigstore {peer:.3f} {unit}, ratio {ratio:.2f}")
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds that a piece of work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def floor() -> float:
+    """Seconds of the bare signature checks of a public-good v1 bundle."""
+    message = b"x" * 1000
+    checks: list[Callable[[], None]] = []
+    for curve, digest in [(ec.SECP384R1(), hashes.SHA384()), *[(ec.SECP256R1(), hashes.SHA256())] * 4]:
+        key = ec.generate_private_key(curve)
+        signature = key.sign(message, ec.ECDSA(digest))
+        public = key.public_key()
+        checks.append(
+            lambda public=public, signature=signature, digest=digest: public.verify(
+                signature, message, ec.ECDSA(digest)
+            )
+        )
+    rounds = [timed(lambda: [check() for check in checks] and None) for _ in range(200)]
+    return statistics.median(rounds)
+
+
+if __name__ == "__main__":
+    main()
