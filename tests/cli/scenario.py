@@ -2,8 +2,11 @@
 
     # a comment
     @ file NAME TEXT…       write a file of one line
+    @ cut NAME N            keep the first N bytes of a file
+    @ grow NAME N           add N spaces to a file
     @ env NAME=VALUE        set a variable for the commands that follow
-    @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token
+    @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token, and
+                            {expired} one whose time is over
     @ workflow              from here on be a step in a GitHub Actions workflow of that sandbox
     @ keep NAME             remember a file's bytes …
     @ unchanged NAME        … and require them

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,11 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
         yield sandbox
 
 
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
 class Stage:
     """One scenario's working folder, environment and remembered files."""
 
@@ -36,35 +41,47 @@ class Stage:
         self.kept: dict[str, bytes] = {}
         self.words: dict[str, str] = {}
 
-    def set(self, name: str, value: str) -> None:
+    def set_variable(self, name: str, value: str) -> None:
         # Some libraries look at the process's environment, so the two are kept equal.
         self.environ[name] = value
         self.monkeypatch.setenv(name, value)
 
     def direct(self, directive: Directive) -> None:
-        name, text = directive.name, directive.text
-        first, _, rest = text.partition(" ")
-        if name == "file":
-            Path(first).parent.mkdir(parents=True, exist_ok=True)
-            Path(first).write_bytes(rest.encode() + b"\n")
-        elif name == "env":
-            self.set(*self.filled(text).split("=", 1))
-        elif name == "sandbox":
-            sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
-            self.words = {"sandbox": str(sandbox.directory), "token": sandbox.person_token()}
-        elif name == "workflow":
-            ambient: Sandbox = self.request.getfixturevalue("running_sandbox")
-            for variable, value in ambient.ambient_environment().items():
-                self.set(variable, value)
-        elif name == "keep":
-            self.kept[text] = Path(text).read_bytes()
-        elif name == "unchanged":
-            assert Path(text).read_bytes() == self.kept[text], f"line {directive.line}"
-        elif name == "files":
-            found = {path.name for path in Path.cwd().iterdir()}
-            assert found == set(text.split()), f"line {directive.line}"
-        else:
-            raise ValueError(f"line {directive.line}: no directive is called {name}")
+        first, _, rest = directive.text.partition(" ")
+        act: dict[str, Callable[[], object]] = {
+            "file": lambda: write(Path(first), rest.encode() + b"\n"),
+            "cut": lambda: write(Path(first), Path(first).read_bytes()[: int(rest)]),
+            "grow": lambda: write(Path(first), Path(first).read_bytes() + b" " * int(rest)),
+            "env": lambda: self.set_variable(*directive.text.split("=", 1)),
+            "sandbox": self.enter_sandbox,
+            "workflow": self.enter_workflow,
+            "keep": lambda: self.kept.update({first: Path(first).read_bytes()}),
+            "unchanged": lambda: self.expect_unchanged(first),
+            "files": lambda: self.expect_files(set(directive.text.split())),
+        }
+        try:
+            act[directive.name]()
+        except (AssertionError, OSError, KeyError) as error:
+            raise AssertionError(f"line {directive.line}: {error!r}") from error
+
+    def enter_sandbox(self) -> None:
+        sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
+        self.words = {
+            "sandbox": str(sandbox.directory),
+            "token": sandbox.person_token(),
+            "expired": sandbox.person_token(lifetime_seconds=-60),
+        }
+
+    def enter_workflow(self) -> None:
+        sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
+        for name, value in sandbox.ambient_environment().items():
+            self.set_variable(name, value)
+
+    def expect_unchanged(self, name: str) -> None:
+        assert Path(name).read_bytes() == self.kept[name]
+
+    def expect_files(self, names: set[str]) -> None:
+        assert {path.name for path in Path.cwd().iterdir()} == names
 
     def run(self, command: Command) -> None:
         stdout, stderr = io.StringIO(), io.StringIO()
