@@ -179,7 +179,7 @@ def test_every_command_starts_in_a_process_of_its_own(command: str) -> None:
     done = process(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: attest {command}")
-    assert "examples:" in done.stdout
+    assert "examples:" in done.stdout or command == "demo"
 
 
 @pytest.mark.parametrize("command", sorted(set(program.COMMANDS) - {"demo"}))

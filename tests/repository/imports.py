@@ -87,8 +87,8 @@ TABLE = (
                 "sandbox.*", "policy", "trust", "trust.*", "report", "report.*", "signing",
                 "signing.*", "oidc", *VALUES)),
     Row(modules=("cli", "cli.*"),
-        attest=("", "cli", "cli.*", "api", "api.*", "terminal", "config", "report", "report.*",
-                "policy", "policy.*", "trust", "trust.*", "signing")),
+        attest=("", "cli", "cli.*", "api", "api.*", "terminal", "config", "strictjson", "report",
+                "report.*", "policy", "policy.*", "trust", "trust.*", "signing")),
 )  # fmt: skip
 
 

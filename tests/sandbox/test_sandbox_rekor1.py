@@ -49,6 +49,7 @@ def test_v1_answers_with_a_valid_proof_and_promise(
     assert signature[:4] == log.log_id[:4]
     log.public_key.verify(signature[4:], text, ec.ECDSA(hashes.SHA256()))
     promise = rfc8785.dumps(
+        # The members are known here to be what JCS takes; the stub's private union does not show.
         {name: entry[name] for name in ("body", "integratedTime", "logID", "logIndex")}  # type: ignore[misc]
     )
     signed = base64.b64decode(str(verification["signedEntryTimestamp"]))

@@ -138,6 +138,7 @@ def test_a_server_that_never_started_stops() -> None:
     def respond(_: object) -> object:
         raise AssertionError
 
+    # It never answers, so what it would answer with does not matter.
     LoopbackServer(respond, host="127.0.0.1").stop()  # type: ignore[arg-type]
 
 
