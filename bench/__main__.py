@@ -1,0 +1,5 @@
+"""Run every benchmark: `python -m bench [--rounds N]`."""
+
+from bench.verify import main
+
+main()

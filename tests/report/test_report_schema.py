@@ -1,0 +1,144 @@
+"""The report's schema is one, and refuses reports that would mislead."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from attest.errors import UsageError, VerificationFailed
+from attest.report import json as report_json
+from attest.report.model import Report, Target
+from tests.conftest import SCHEMA
+
+VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+PASSED: dict[str, Any] = {
+    "mediaType": "application/vnd.attest.report.v1+json",
+    "result": "pass",
+    "assurance": "identity",
+    "error": None,
+    "warnings": [],
+    "target": {"kind": "file", "name": "a", "digest": {"sha256": "0" * 64}},
+    "pack": None,
+    "checks": [],
+    "attestations": [
+        {
+            "file": "a.sigstore.json",
+            "kind": "keyless",
+            "status": "pass",
+            "principal": "email:ana@acme.example",
+            "identity": "ana@acme.example",
+            "issuer": "https://accounts.google.com",
+            "claims": {},
+            "key_id": None,
+            "predicate_type": None,
+            "signed_at": [{"time": "2026-01-01T00:00:00Z", "source": "tsa"}],
+            "log": {"id": "00", "index": "7", "origin": "log.example"},
+            "level2": True,
+            "checks": [],
+        }
+    ],
+    "policy": {
+        "file": None,
+        "sha256": None,
+        "result": "pass",
+        "requirements": [
+            {"require": "x", "status": "pass", "matched": ["a.sigstore.json"], "why": []}
+        ],
+    },
+    "trust": {"instance": "x", "root_sha256": "0" * 64, "age_seconds": None, "sandbox": False},
+    "tool": {"name": "attest", "version": "0"},
+}
+
+
+def test_the_schema_is_a_schema_and_accepts_a_report() -> None:
+    Draft202012Validator.check_schema(VALIDATOR.schema)
+    VALIDATOR.validate(PASSED)
+
+
+def _lose(report: dict[str, Any]) -> None:
+    del report["policy"]
+
+
+def _nobody_signed(report: dict[str, Any]) -> None:
+    report["attestations"] = []
+
+
+def _failed_with_identity(report: dict[str, Any]) -> None:
+    report["attestations"][0]["status"] = "fail"
+
+
+def _policy_said_no(report: dict[str, Any]) -> None:
+    report["policy"]["result"] = "fail"
+
+
+def _index_as_number(report: dict[str, Any]) -> None:
+    report["attestations"][0]["log"]["index"] = 7
+
+
+def _no_time(report: dict[str, Any]) -> None:
+    report["attestations"][0]["signed_at"] = []
+
+
+def _fail_without_error(report: dict[str, Any]) -> None:
+    report["result"] = "fail"
+
+
+def _integrity_with_signers(report: dict[str, Any]) -> None:
+    report["assurance"] = "integrity"
+
+
+def _local_time(report: dict[str, Any]) -> None:
+    report["attestations"][0]["signed_at"][0]["time"] = "2026-01-01T00:00:00+01:00"
+
+
+def _unknown_member(report: dict[str, Any]) -> None:
+    report["verified"] = True
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _lose,
+        _nobody_signed,
+        _failed_with_identity,
+        _policy_said_no,
+        _index_as_number,
+        _no_time,
+        _fail_without_error,
+        _integrity_with_signers,
+        _local_time,
+        _unknown_member,
+    ],
+)
+def test_a_report_that_would_mislead_is_refused(spoil: Callable[[dict[str, Any]], None]) -> None:
+    report = copy.deepcopy(PASSED)
+    spoil(report)
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(report)
+
+
+@pytest.mark.parametrize(
+    ("error", "result", "exit_code"),
+    [
+        (UsageError("file_not_found", "does not exist"), "error", 2),
+        (VerificationFailed("signature_invalid", "wrong"), "fail", 1),
+    ],
+)
+def test_the_kind_of_error_decides_result_and_exit_code(
+    error: UsageError | VerificationFailed, result: str, exit_code: int
+) -> None:
+    target = Target(kind="file", name="a", digest={})
+    report = Report(result="pass", assurance="identity", target=target).failed(error)
+    document = report_json.to_json(report)
+    assert (document["result"], report.exit_code) == (result, exit_code)
+    assert document["error"] == {
+        "code": error.code,
+        "message": error.message,
+        "hint": None,
+        "where": None,
+    }
