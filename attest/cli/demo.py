@@ -173,7 +173,7 @@ class _Stage:
             verdict = self.context.paint("REJECTED", "red")
             self.tell(f"{verdict} (exit {exit_code}) {outcome.code}", indent="  ")
             for line in outcome.reasons:
-                for row in textwrap.wrap(escape(line), _WIDTH, break_on_hyphens=False):
+                for row in _wrapped(line):
                     self.tell(row, indent="    ")
         else:
             self.tell(
@@ -225,6 +225,10 @@ def _outcome(cheat: Cheat, exit_code: int, report: Mapping[str, Any]) -> _Outcom
     elif error["where"]:
         reasons.append(f"in {error['where']}")
     return _Outcome(cheat=cheat, exit_code=exit_code, code=error["code"], reasons=tuple(reasons))
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(escape(line), _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 @contextmanager

@@ -47,6 +47,19 @@ def test_another_client_verifies_what_is_signed(
     peer.verify_artifact(hashed(DIGEST), Bundle.from_json(signature), ANA)
 
 
+def test_rekor_v1_is_chosen_where_both_are_offered(
+    sandbox: Sandbox, person: IdentityToken, tmp_path: Path
+) -> None:
+    config = json.loads(sandbox.trust_config_v2.read_bytes())
+    first = json.loads(sandbox.trust_config.read_bytes())["signingConfig"]["rekorTlogUrls"]
+    config["signingConfig"]["rekorTlogUrls"] += first
+    (tmp_path / "both.json").write_text(json.dumps(config))
+    with open_keyless_signer(person, SigningInstance.from_file(tmp_path / "both.json")) as signer:
+        bundle = json.loads(signer.sign_digest(DIGEST))
+    entry = bundle["verificationMaterial"]["tlogEntries"][0]
+    assert entry["kindVersion"] == {"kind": "hashedrekord", "version": "0.0.1"}
+
+
 def test_one_certificate_signs_everything(instance: SigningInstance, person: IdentityToken) -> None:
     with open_keyless_signer(person, instance) as signer:
         bundles = [signer.sign_digest(DIGEST), signer.sign_statement(pack_statement(DIGEST))]
