@@ -169,7 +169,7 @@ class Session:
         Raises:
             MalformedEvidence: the pack or one of its attestations breaks its format.
             VerificationFailed: an attestation of the pack does not verify; `pack_changed`.
-            UsageError: `bundle_exists`, `bundle_required`, `bundle_with_pack`,
+            UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`,
                 `unsupported_digest`, and files that cannot be read or written.
             SigningError: `signed_bundle_invalid`, `target_changed`, and the codes of
                 `open_keyless_signer` and `Signer`.
@@ -286,7 +286,7 @@ def _write(out: Path, data: bytes, *, replace: bool) -> None:
 def _default_bundle(named: NamedTarget) -> Path:
     if named.path is None:
         raise UsageError(
-            "bundle_required",
+            "bundle_needed",
             "a digest has no place of its own for the bundle",
             where=named.name,
             hint="name the bundle file with --bundle",

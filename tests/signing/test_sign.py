@@ -364,7 +364,7 @@ def test_bundles_that_exist_are_not_overwritten(
         ("missing.epack", None, "file_not_found"),
         ("evidence.epack", "x.sigstore.json", "bundle_with_pack"),
         ("log.txt", "no/such/folder/x.sigstore.json", "unwritable_file"),
-        ("sha256:" + "0" * 64, None, "bundle_required"),
+        ("sha256:" + "0" * 64, None, "bundle_needed"),
         ("sha256:" + "0" * 63, "x.sigstore.json", "invalid_digest"),
         ("sha512:" + "0" * 128, "x.sigstore.json", "unsupported_digest"),
     ],
