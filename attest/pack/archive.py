@@ -157,9 +157,11 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
         ) from None
     except (OSError, ValueError) as error:
         raise UsageError("unreadable_file", _reason(error), where=str(path)) from None
+    # Judged before Python wraps it, which refuses a folder with an error of its own.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError("unreadable_file", "is not a regular file", where=str(path))
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError("unreadable_file", "is not a regular file", where=str(path))
         yield file
 
 
