@@ -71,19 +71,24 @@ def _named(
     response: TimeStampResponse, authorities: Sequence[Authority], where: str
 ) -> list[Authority]:
     """The authorities that a timestamp names as its signer, by issuer and serial or certificate."""
+    signed = response.signed_data
     try:
-        embedded = response.signed_data.certificates
-        signers = {(item.issuer, item.serial_number) for item in response.signed_data.signer_infos}
+        embedded = signed.certificates
+        signers = [(item.version, item.issuer, item.serial_number) for item in signed.signer_infos]
     # Names are parsed here, and have no common error: ValueError, TypeError, KeyError, and
     # warnings where a filter raises them.
     except Exception as error:  # noqa: BLE001
         raise _malformed(f"its signer cannot be read: {error}", where) from None
     if len(signers) != 1:
         raise _malformed("needs exactly one signer", where)
+    version, *signer = signers[0]
+    # No signature covers these two; each has one right value (RFC 5652, sections 5.1 and 5.3).
+    if (signed.version, version) != (3, 1):
+        raise _malformed("has CMS versions other than 3 and 1", where)
     return [
         authority
         for authority in authorities
-        if (authority.certificates[0].issuer, authority.certificates[0].serial_number) in signers
+        if [authority.certificates[0].issuer, authority.certificates[0].serial_number] == signer
         # Carrying an authority's certificate attributes it too: then another name is a forgery.
         or authority.certificates[0].public_bytes(Encoding.DER) in embedded
     ]
