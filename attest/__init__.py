@@ -24,16 +24,19 @@ if TYPE_CHECKING:
     from attest.errors import UsageError as UsageError
     from attest.errors import VerificationFailed as VerificationFailed
     from attest.limits import Limits as Limits
+    from attest.oidc import IdentityToken as IdentityToken
     from attest.pack.reader import open_pack as open_pack
     from attest.policy.model import Policy as Policy
     from attest.policy.model import Signer as Signer
     from attest.report.model import Report as Report
+    from attest.signing.instance import SigningInstance as SigningInstance
     from attest.trust.root import TrustRoot as TrustRoot
 
 __version__ = "0.1.0"
 
 _HOME = {
     "AttestError": "attest.errors",
+    "IdentityToken": "attest.oidc",
     "Limits": "attest.limits",
     "MalformedEvidence": "attest.errors",
     "NetworkError": "attest.errors",
@@ -44,6 +47,7 @@ _HOME = {
     "Signed": "attest.api.sign",
     "Signer": "attest.policy.model",
     "SigningError": "attest.errors",
+    "SigningInstance": "attest.signing.instance",
     "TrustError": "attest.errors",
     "TrustRoot": "attest.trust.root",
     "Untrusted": "attest.errors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 from attest.api.target import BUNDLE_SUFFIX, name_target, read_bundle
 from attest.bundle import UntrustedBundle, UntrustedLogEntry, parse_bundle
@@ -35,7 +36,7 @@ def inspect(target: str | os.PathLike[str], *, limits: Limits | None = None) -> 
     if named.kind == "pack":
         with open_pack(named.path, limits=limits) as pack:
             return _pack(pack, named.name, limits)
-    beside = named.path.with_name(named.path.name + BUNDLE_SUFFIX)
+    beside = Path(f"{named.path}{BUNDLE_SUFFIX}")
     path = beside if beside.exists() else named.path
     data = read_bundle(path, limit=limits.max_bundle_bytes)
     bundle = _claimed(str(path), data, limits)

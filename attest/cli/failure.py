@@ -19,8 +19,10 @@ def error_lines(error: AttestError) -> list[str]:
     place = f" ({escape('; '.join(places))})" if places else ""
     lines = [f"error: {error.code}: {escape(error.message)}{place}"]
     if error.hint:
-        # A hint may be a few lines to copy, such as a part of a workflow file.
-        lines += [f"hint: {escape(line)}" for line in error.hint.splitlines()]
+        # A hint may end in lines to copy: indented as a workflow file has them below a job, and
+        # so that none can pass for a line of ours.
+        first, *more = error.hint.splitlines()
+        lines += [f"hint: {escape(first)}", *(f"    {escape(line)}" for line in more)]
     return lines
 
 
@@ -42,9 +44,10 @@ def report_failure(error: AttestError, context: Context, command: object = None)
         return error.exit_code
     on = wants_color(context.settings.color, context.stderr, context.environ)
     for line in error_lines(error):
-        label, colon, text = line.partition(":")
-        color = paint(label, "red" if label == "error" else "dim", on=on)
-        context.stderr.write(f"{color}{colon}{text}\n")
+        label, colon, text = line.partition(": ")
+        if label in ("error", "hint"):
+            label = paint(label, "red" if label == "error" else "dim", on=on)
+        context.stderr.write(f"{label}{colon}{text}\n")
     return error.exit_code
 
 

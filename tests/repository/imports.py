@@ -34,7 +34,7 @@ class Row:
 TABLE = (
     Row(modules=("",), attest=("api", "api.*", *FORMATS, "verified", "pack", "pack.reader",
                                "policy", "policy.*", "report", "report.*", "trust", "trust.*",
-                               "signing")),
+                               "oidc", "signing", "signing.*")),
     Row(modules=("errors",)),
     Row(modules=("limits",)),
     Row(modules=("shared_data", "merkle")),

@@ -220,7 +220,7 @@ def test_a_failure_has_its_code_shows_no_token_and_changes_nothing(
     if output == "json":
         assert json.loads(ran.out)["error"]["code"] == code
     else:
-        assert ran.err.splitlines()[-1].startswith("hint: ") or code in ran.err.splitlines()[-1]
+        assert ran.err.startswith(f"error: {code}: ") or f"\nerror: {code}: " in ran.err
         assert f"error: {code}: " in ran.err
         assert "Traceback" not in ran.err
         assert ran.out == ""
