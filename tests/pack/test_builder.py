@@ -140,7 +140,8 @@ def test_an_existing_pack_is_only_replaced_when_asked(tmp_path: Path, evidence: 
     build_pack(out, [evidence], stream="s", replace=True)
     with open_pack(out) as pack:
         pack.check_integrity()
-    assert out.stat().st_mode & 0o777 == 0o640
+    if sys.platform != "win32":
+        assert out.stat().st_mode & 0o777 == 0o640
 
 
 def _symlink(folder: Path) -> None:
@@ -194,6 +195,8 @@ def test_what_the_rules_forbid_is_refused_and_nothing_is_left(
 ) -> None:
     if callable(spoiler):
         spoiler(evidence)
+    elif (evidence / spoiler).exists():
+        pytest.skip("the file system ignores case")
     else:
         (evidence / spoiler).write_bytes(b"x")
     before = sorted(tmp_path.iterdir())
@@ -204,7 +207,7 @@ def test_what_the_rules_forbid_is_refused_and_nothing_is_left(
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs bytes as file names")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs bytes as file names")
 def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path, evidence: Path) -> None:
     with open(os.fsencode(evidence) + b"/\xff", "wb"):  # noqa: PTH123 - Path has no bytes
         pass

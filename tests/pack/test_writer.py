@@ -102,6 +102,7 @@ def test_the_short_name_goes_to_its_folder(pack: Path) -> None:
         assert opened.attestation_names == ("attestations/x.sigstore.json",)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
 def test_permissions_stay_and_a_link_is_followed(tmp_path: Path, pack: Path) -> None:
     pack.chmod(0o604)
     link = tmp_path / "link.epack"
@@ -178,6 +179,7 @@ class _Cut(BaseException):
     """The process is stopped here."""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
 @pytest.mark.parametrize("call", ["os.fsync", "os.replace", "os.fchmod", "os.open"])
 @pytest.mark.parametrize("failure", [_Cut(), OSError(28, "No space left")], ids=["cut", "full"])
 def test_an_interruption_leaves_the_pack_as_it_was(
