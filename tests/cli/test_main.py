@@ -50,7 +50,7 @@ def test_a_verdict_exits_1_with_everything_escaped(run: Run) -> None:
         code=1,
         stdout="",
         stderr="error: signature_invalid: by \\x1b[31mred\\u202e\\nnext (a\\x00b; R-080)\n"
-        "hint: first\nsecond\\x07\n",
+        "hint: first\n    second\\x07\n",
     )
 
 
