@@ -107,9 +107,9 @@ class TrustRoot:
             if path.stat().st_size > _MAX_BYTES:
                 raise TrustError(_CODE, f"larger than {_MAX_BYTES} bytes", where=str(path))
             data = path.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             raise TrustError(
-                "trust_file_unreadable", f"cannot read it: {error.strerror}", where=str(path)
+                "trust_file_unreadable", f"cannot read it: {error}", where=str(path)
             ) from None
         profile = InstanceProfile.private(path.name)
         return cls.from_bytes(data, profile=profile, where=str(path))
@@ -190,7 +190,10 @@ def _log(item: Members, public_key: Members, log_id: bytes) -> Log | None:
     item.raw("checkpointKeyId")
     public_key.string("keyDetails")
     raw, valid = public_key.base64("rawBytes"), _validity(public_key)
-    host = urlsplit(item.string("baseUrl")).hostname or ""
+    try:
+        host = urlsplit(item.string("baseUrl")).hostname or ""
+    except ValueError as error:
+        raise item.fail("baseUrl", f"is not a URL: {error}") from None
     try:
         key = PublicKey.from_der(raw)
     except ValueError:
@@ -220,9 +223,13 @@ def _certificate(item: Members) -> x509.Certificate:
     raw = item.base64("rawBytes")
     item.no_others()
     try:
-        return x509.load_der_x509_certificate(raw)
-    except ValueError as error:
+        certificate = x509.load_der_x509_certificate(raw)
+        # All of these are parsed when first asked for: a broken root fails here, as a root.
+        _, _, _ = certificate.subject, certificate.issuer, certificate.extensions
+    # No common base: ValueError, InvalidVersion, DuplicateExtension, and warnings made errors.
+    except Exception as error:  # noqa: BLE001
         raise item.fail("rawBytes", f"is not a certificate: {error}") from None
+    return certificate
 
 
 def _validity(item: Members) -> Validity:

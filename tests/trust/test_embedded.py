@@ -1,0 +1,87 @@
+"""The embedded trust material is what the installed `sigstore` ships, and all of it parses."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from attest.errors import TrustError
+from attest.trust.instance import PUBLIC, InstanceProfile
+from attest.trust.root import TrustRoot
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EMBEDDED = REPOSITORY / "attest" / "trust" / "embedded"
+
+
+def shipped_by_sigstore() -> dict[str, bytes]:
+    spec = importlib.util.spec_from_file_location(
+        "embed_trust", REPOSITORY / ".ci" / "embed_trust.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    material = script.material()
+    assert isinstance(material, dict)
+    return material
+
+
+def test_embedded_material_equals_what_sigstore_ships() -> None:
+    found = {
+        path.relative_to(EMBEDDED).as_posix(): path.read_bytes()
+        for path in EMBEDDED.rglob("*")
+        if path.is_file()
+    }
+    expected = shipped_by_sigstore()
+    assert sorted(found) == sorted(expected)
+    # Line ends may differ on a checkout; nothing else may.
+    for name, data in expected.items():
+        assert found[name].replace(b"\r\n", b"\n") == data.replace(b"\r\n", b"\n"), name
+
+
+def test_the_origin_names_every_file_by_its_digest() -> None:
+    origin = json.loads((EMBEDDED / "ORIGIN.json").read_bytes())
+    assert origin["package"] == "sigstore"
+    for name, digest in origin["files"].items():
+        data = (EMBEDDED / name).read_bytes().replace(b"\r\n", b"\n")
+        assert hashlib.sha256(data).hexdigest() == digest
+    assert len(origin["files"]) == 3 * len(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_embedded_root_parses(name: str) -> None:
+    root = TrustRoot.embedded(name)
+    assert root.instance == name
+    assert not root.sandbox
+    assert root.logs
+    assert root.ct_logs
+    assert root.authorities
+    assert root.timestamp_authorities
+    profile = root.profile
+    assert (profile.min_scts, profile.min_log_entries, profile.min_times) == (1, 1, 1)
+    listed = json.loads((EMBEDDED / name / "trusted_root.json").read_bytes())
+    # None was left out because its key could not be read.
+    assert len(root.logs) == len(listed["tlogs"])
+    assert len(root.ct_logs) == len(listed["ctlogs"])
+
+
+def test_the_public_instances_are_told_apart() -> None:
+    good, staging = (TrustRoot.embedded(name) for name in ("sigstore", "staging"))
+    assert good.sha256 != staging.sha256
+    assert not {log.log_id for log in good.logs} & {log.log_id for log in staging.logs}
+
+
+@pytest.mark.parametrize("name", ["", "sigstor", "Sigstore", "../sigstore", "github"])
+def test_an_instance_that_is_not_embedded(name: str) -> None:
+    with pytest.raises(TrustError) as caught:
+        TrustRoot.embedded(name)
+    assert caught.value.code == "unknown_instance"
+
+
+def test_a_private_profile_is_as_strict_as_the_public_ones() -> None:
+    private = InstanceProfile.private("acme")
+    assert (private.min_scts, private.min_log_entries, private.min_times) == (1, 1, 1)
