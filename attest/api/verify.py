@@ -108,6 +108,8 @@ def examine(
         UsageError: `file_not_found`, `bundle_not_found`, `integrity_needs_pack`, …: no verdict.
         TrustError: no verdict.
     """
+    if now is not None and now.tzinfo is None:
+        raise UsageError("naive_time", "`now` needs a time zone", hint="use datetime.now(UTC)")
     named = name_target(target)
     limits = limits or DEFAULT_LIMITS
     if policy is None:
@@ -306,7 +308,8 @@ def _bundle_beside(named: NamedTarget) -> Path:
         raise UsageError(
             "bundle_needed", "a digest needs a bundle", where=named.name, hint="give --bundle FILE"
         )
-    return named.path.with_name(named.path.name + BUNDLE_SUFFIX)
+    # Not `with_name`: a path such as `.` has no name.
+    return Path(f"{named.path}{BUNDLE_SUFFIX}")
 
 
 def _digests(named: NamedTarget) -> FileDigests | Digests:

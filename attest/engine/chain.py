@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from cryptography.x509.verification import (
@@ -180,7 +181,10 @@ def _verified_issuer(authority: Authority) -> VerifiedIssuer:
         except (VerificationError, x509.UnsupportedGeneralNameType) as error:
             raise _bad_chain(f"the CA does not chain to its own root: {error}") from None
     issuing = certificates[0]
-    spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _bad_chain(f"the CA's key: {error}") from None
     return VerifiedIssuer(certificate=issuing, spki_sha256=hashlib.sha256(spki).digest())
 
 
@@ -197,7 +201,9 @@ def _check_ca(certificate: x509.Certificate, below: int) -> None:
     purposes = _extension(extensions, x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         raise _bad_chain("a CA's extended key usage does not allow code signing")
-    # Name constraints are among the unhandled: they would have to reach the leaf's name.
+    if _extension(extensions, x509.NameConstraints) is not None:
+        # The CA's own path is checked apart from the leaf's, which they would have to reach.
+        raise _bad_chain("name constraints of a CA are not supported")
     unknown = _unhandled(extensions, _CA_CRITICAL)
     if unknown:
         raise _bad_chain(f"critical extension {unknown} of a CA is not understood")

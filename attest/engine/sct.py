@@ -78,8 +78,11 @@ def _verify(
 ) -> None:
     if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
         raise _bad("is not over a precertificate")
+    try:
+        time = sct.timestamp.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise _bad("its time is no date") from None
     signed = _signed_bytes(sct, leaf, issuer)
-    time = sct.timestamp.replace(tzinfo=UTC)
     for log in logs:
         try:
             log.key.verify(sct.signature, signed)

@@ -50,28 +50,29 @@ def verify_bundle(
         trace: receives every check.
 
     Raises:
-        Untrusted: issued or logged by nobody in the root; it counts for nothing.
+        Untrusted: issued or logged by nobody in the root, or signed by a key
+            (`key_signed_bundle`); it counts for nothing.
         MalformedEvidence: a part breaks its format.
         VerificationFailed: a check failed; see each step for its codes, and
-            `key_signed_bundle`, `not_enough_times`, `not_enough_log_entries` here.
+            `unsupported_key`, `not_enough_times`, `not_enough_log_entries` here.
 
     Source: design, section 6, steps 2 to 7.
     """
-    if bundle.certificate is None:
-        raise VerificationFailed(
-            "key_signed_bundle",
-            "signed with a public key, and only certificates are trusted here",
-            where="verificationMaterial.publicKey",
-        )
     # Whose certificate it is decides first: a stranger's evidence is not broken, it is a
     # stranger's, however its other parts look.
     with trace.step("3 issuer", rule="R-085") as step:
+        if bundle.certificate is None:
+            raise Untrusted(
+                "key_signed_bundle",
+                "signed with a public key, and only certificates are trusted here",
+                where="verificationMaterial.publicKey",
+            )
         leaf = load_leaf(bundle.certificate)
         authorities = attribute(leaf, root.authorities)
         step.detail = f"certificate {leaf.serial_number:x} of {authorities[0].uri}"
-    key = _public_key(leaf)
     digest_of = content.digest_of if isinstance(content, ArtifactContent) else _no_digest
     with trace.step(STEP_SIGNATURE, rule="R-088"):
+        key = _public_key(leaf)
         signed = signed_content(bundle, key, digest_of)
         verify_signature(bundle, key, signed)
     binding = Binding(certificate=leaf, key=key, signature=bundle.signature, content=signed)
@@ -123,12 +124,15 @@ def _log_entries(
         except Untrusted as error:
             untrusted = error
     if len({item.log.log_id for item in logged}) < root.profile.min_log_entries:
-        raise untrusted or VerificationFailed(
-            "not_enough_log_entries",
-            f"{root.profile.min_log_entries} logs needed, {len(logged)} verified",
-            where="tlogEntries",
-            rule="R-086",
-        )
+        if untrusted is not None:
+            raise untrusted  # recorded above
+        with trace.step(STEP_LOG):
+            raise VerificationFailed(
+                "not_enough_log_entries",
+                f"{root.profile.min_log_entries} logs needed, {len(logged)} verified",
+                where="tlogEntries",
+                rule="R-086",
+            )
     return tuple(logged)
 
 
@@ -153,8 +157,10 @@ def _times(
         except Untrusted as error:
             untrusted = error
     if len({(item.source, item.authority) for item in times}) < root.profile.min_times:
+        if untrusted is not None:
+            raise untrusted  # recorded above
         with trace.step(STEP_TIMES):
-            raise untrusted or VerificationFailed(
+            raise VerificationFailed(
                 "not_enough_times",
                 f"{root.profile.min_times} verified times needed, {len(times)} found",
                 where="verificationMaterial",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from attest.errors import TrustError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceProfile:
@@ -16,6 +18,15 @@ class InstanceProfile:
     min_scts: int = 1
     min_log_entries: int = 1
     min_times: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a profile under which no certificate could be judged.
+
+        Raises:
+            TrustError: `invalid_profile`.
+        """
+        if self.min_times < 1:
+            raise TrustError("invalid_profile", "a certificate is judged at a verified time")
 
     @classmethod
     def private(cls, name: str) -> InstanceProfile:
