@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import requests
+
 from attest.bundle import UntrustedBundle, parse_bundle
 from attest.digest import Digests
 from attest.engine.content import ArtifactContent, PackContent
@@ -28,6 +30,7 @@ ARTIFACT = b"what was signed\n"
 ARTIFACT_DIGEST = hashlib.sha256(ARTIFACT).digest()
 PERSON = "ana@acme.example"
 PERSON_ISSUER = "https://accounts.google.com"
+KEY_DETAILS = "PKIX_ECDSA_P256_SHA_256"
 
 #: Log and timestamps of a bundle, by the trust config that asks for them.
 LOGS = {"v1": "trust_config_v1_only", "v1-tsa": "trust_config", "v2-tsa": "trust_config_v2"}
@@ -43,6 +46,7 @@ class SandboxEvidence:
     pack: bytes
     manifest_digest: bytes
     trusted_root: bytes
+    twice_logged: bytes
 
     def root(self) -> TrustRoot:
         """The sandbox's own root."""
@@ -73,9 +77,33 @@ def sandbox_evidence() -> SandboxEvidence:
                     bundles[f"{log}-pack"] = signer.sign_statement(pack_statement(digest))
                     bundles[f"{log}-statement"] = signer.sign_statement(artifact_statement())
                     bundles[f"{log}-message"] = signer.sign_digest(ARTIFACT_DIGEST)
+            twice = logged_again(bundles["v1-tsa-message"], sandbox)
         return SandboxEvidence(
-            bundles=bundles, pack=pack.read_bytes(), manifest_digest=digest, trusted_root=root
+            bundles=bundles,
+            pack=pack.read_bytes(),
+            manifest_digest=digest,
+            trusted_root=root,
+            twice_logged=twice,
         )
+
+
+def logged_again(bundle: bytes, sandbox: Sandbox) -> bytes:
+    """A message signature's bundle with a second entry, in the sandbox's v2 log."""
+    document = json.loads(bundle)
+    material = document["verificationMaterial"]
+    verifier = {"x509Certificate": material["certificate"], "keyDetails": KEY_DETAILS}
+    request = {
+        "digest": document["messageSignature"]["messageDigest"]["digest"],
+        "signature": {"content": document["messageSignature"]["signature"], "verifier": verifier},
+    }
+    answer = requests.post(
+        f"{sandbox.url}/api/v2/log/entries",
+        json={"hashedRekordRequestV002": request},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    material["tlogEntries"].append(answer.json())
+    return json.dumps(document).encode()
 
 
 def artifact_statement() -> bytes:
