@@ -161,7 +161,8 @@ def _is_a_code_already(node: ast.expr) -> bool:
         return node.attr in ("code", "_code")
     if isinstance(node, ast.JoinedStr):
         return ast.unparse(node) in _OF_FIELDS  # which `_of_a_field` spells out
-    return isinstance(node, ast.Subscript)  # of the tuples that `_returned` has read
+    # Of the tuples that `_returned` has read, and of a finished report.
+    return ast.unparse(node) in ("failures[0][0]", "error['code']")
 
 
 def _named_texts(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:

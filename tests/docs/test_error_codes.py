@@ -90,9 +90,7 @@ def test_the_scan_finds_a_code(source: str, code: str) -> None:
     assert found.unreadable == []
 
 
-@pytest.mark.parametrize(
-    "argument", ["f'a_{x}'", "unknown", "choose()", "'a' + 'b'", "table['a'] + 'b'"]
-)
+@pytest.mark.parametrize("argument", ["f'a_{x}'", "unknown", "choose()", "'a' + 'b'", "table['a']"])
 def test_the_scan_reports_what_it_cannot_read(argument: str) -> None:
     assert scan({"m.py": f"raise UsageError({argument}, 'x')"}).unreadable
 
