@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evidence import sandbox_evidence
+from tests.evidence import sandbox_evidence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

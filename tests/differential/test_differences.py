@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from differences import DIFFERENCES
-from evidence import ARTIFACT_DIGEST, PERSON, PERSON_ISSUER, artifact_content, root_of, verify
-from peer import Peer
 
 from attest.errors import AttestError
+from tests.differential.differences import DIFFERENCES
+from tests.evidence import ARTIFACT_DIGEST, PERSON, PERSON_ISSUER, artifact_content, root_of, verify
+from tests.peer import Peer
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "differences.md"
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from importlib import resources
 
 import pytest
-from evidence import (
+
+from attest.engine.content import ArtifactContent, PackContent
+from attest.errors import AttestError
+from attest.trust.root import TrustRoot
+from tests.evidence import (
     ARTIFACT_DIGEST,
     KINDS,
     PERSON,
@@ -14,12 +18,8 @@ from evidence import (
     sandbox_evidence,
     verify,
 )
-from peer import Peer
-from real_bundles import CASES, RealCase, needs_real_bundles
-
-from attest.engine.content import ArtifactContent, PackContent
-from attest.errors import AttestError
-from attest.trust.root import TrustRoot
+from tests.peer import Peer
+from tests.real_bundles import CASES, RealCase, needs_real_bundles
 
 #: Where `sigstore` supports the kind: it knows no bundles signed with keys.
 SUPPORTED = [name for name, code in CASES.items() if code != "key_signed_bundle"]

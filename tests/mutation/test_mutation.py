@@ -14,17 +14,6 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from evidence import (
-    ARTIFACT,
-    ARTIFACT_DIGEST,
-    KINDS,
-    PERSON,
-    PERSON_ISSUER,
-    sandbox_evidence,
-    verify,
-)
-from mutants import Mutant, mutants
-from peer import Peer
 
 from attest.api.verify import examine
 from attest.bundle import parse_bundle
@@ -34,6 +23,17 @@ from attest.policy.model import Policy
 from attest.report.json import to_json
 from attest.strictjson import JSON
 from attest.trust.root import TrustRoot
+from tests.evidence import (
+    ARTIFACT,
+    ARTIFACT_DIGEST,
+    KINDS,
+    PERSON,
+    PERSON_ISSUER,
+    sandbox_evidence,
+    verify,
+)
+from tests.mutation.mutants import Mutant, mutants
+from tests.peer import Peer
 
 SEED = 20261121
 EVERY = 16

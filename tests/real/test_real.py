@@ -9,11 +9,11 @@ from io import StringIO
 from typing import NoReturn
 
 import pytest
-from real_bundles import CASES, REAL, RealCase, needs_real_bundles
 
 from attest.api.verify import examine
 from attest.cli.main import main
 from attest.policy.model import Policy, Signer
+from tests.real_bundles import CASES, REAL, RealCase, needs_real_bundles
 
 pytestmark = needs_real_bundles
 
