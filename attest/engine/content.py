@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attest.bundle import UntrustedMessageSignature
+from attest.digest import Algorithm
 from attest.dsse import IN_TOTO_PAYLOAD_TYPE, UntrustedEnvelope
-from attest.engine.signature import DigestOf
+from attest.engine.signature import DigestOf, digest_needed
 from attest.errors import MalformedEvidence, VerificationFailed
 from attest.statement import (
     PACK_PREDICATE_TYPE,
@@ -45,6 +46,7 @@ def check_content(
         VerificationFailed: `invalid_payload_type`, `invalid_statement_type`, `invalid_subject`,
             `invalid_predicate_type`, `invalid_predicate`, `manifest_digest_mismatch`,
             `digest_mismatch`.
+        UsageError: `digest_algorithm_needed`, if only another digest of the artifact is known.
 
     Source: Evidence Pack R-064a, R-067 to R-068e, R-077, R-087 to R-088g; in-toto Statement.
     """
@@ -102,11 +104,16 @@ def _check_pack(statement: Statement, manifest_digest: bytes) -> None:
 
 
 def _check_artifact(statement: Statement, digest_of: DigestOf) -> None:
+    undecided: list[Algorithm] = []
     for subject in statement.subjects:
         listed = {name: (value, digest_of(name)) for name, value in subject.checkable().items()}
         known = {name: value == ours for name, (value, ours) in listed.items() if ours is not None}
         if known and all(known.values()):
             return
+        if not known:
+            undecided.extend(listed)
+    if undecided:
+        raise digest_needed(undecided[0], "the statement gives")
     raise VerificationFailed(
         "digest_mismatch",
         "no subject of the statement has the digest of this artifact",

@@ -86,12 +86,17 @@ def _check_claim(content: UntrustedMessageSignature, digest_of: DigestOf) -> Non
 def _needed(digest_of: DigestOf, algorithm: Algorithm) -> bytes:
     digest = digest_of(algorithm)
     if digest is None:
-        raise UsageError(
-            "digest_algorithm_needed",
-            f"the signature covers the {algorithm} digest of the artifact",
-            hint=f"give the file itself, or {algorithm}:HEX",
-        )
+        raise digest_needed(algorithm, "the signature covers")
     return digest
+
+
+def digest_needed(algorithm: Algorithm, what: str) -> UsageError:
+    """The error where only a digest that is not at hand could decide: no verdict."""
+    return UsageError(
+        "digest_algorithm_needed",
+        f"{what} the {algorithm} digest of the artifact, which is not known here",
+        hint="give the file itself" + (f", or {algorithm}:HEX" if algorithm != "sha384" else ""),
+    )
 
 
 def verify_signature(bundle: UntrustedBundle, key: PublicKey, content: SignedContent) -> None:

@@ -255,7 +255,17 @@ def test_a_known_digest_decides_for_a_digest_target() -> None:
     right = Digests(sha256=hashlib.sha256(ARTIFACT).digest())
     assert verify(data, ArtifactContent(digest_of=right)).level2
     assert verdict(data, ArtifactContent(digest_of=Digests(sha512=bytes(64)))) == MISMATCH
-    assert verdict(data, ArtifactContent(digest_of=Digests())) == MISMATCH
+
+
+def test_a_digest_that_cannot_be_compared_is_no_verdict() -> None:
+    needed = (UsageError, "digest_algorithm_needed")
+    known = ArtifactContent(digest_of=Digests(sha256=hashlib.sha256(ARTIFACT).digest()))
+    assert verdict(signing(subjects({"sha512": SHA512})), known) == needed
+    assert verdict(signing(subjects({"sha256": WRONG}, {"sha384": SHA384})), known) == needed
+    # What matches decides, whatever stands beside it; what disagrees is a verdict.
+    assert verify(signing(subjects({"sha384": SHA384}, {"sha256": SHA256})), known).level2
+    assert verdict(signing(subjects({"sha256": WRONG, "sha512": SHA512})), known) == MISMATCH
+    assert verdict(signing(subjects({"sha1": "0" * 40})), known) == MISMATCH
 
 
 # Step 7, packs: R-067 to R-068e
