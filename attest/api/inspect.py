@@ -37,7 +37,8 @@ def inspect(target: str | os.PathLike[str], *, limits: Limits | None = None) -> 
         with open_pack(named.path, limits=limits) as pack:
             return _pack(pack, named.name, limits)
     beside = Path(f"{named.path}{BUNDLE_SUFFIX}")
-    path = beside if beside.exists() else named.path
+    # `Path.exists` raises for names that are too long and folders that are closed to us.
+    path = beside if os.path.exists(beside) else named.path  # noqa: PTH110
     data = read_bundle(path, limit=limits.max_bundle_bytes)
     bundle = _claimed(str(path), data, limits)
     return Inspection(target=named.name, manifest=None, manifest_digest=None, bundles=(bundle,))

@@ -33,7 +33,9 @@ def name_target(target: str | os.PathLike[str]) -> NamedTarget:
     """
     name = os.fspath(target)
     path = Path(name)
-    digests = None if isinstance(target, os.PathLike) or path.exists() else parse_target(name)
+    # `Path.exists` raises for names that are too long and folders that are closed to us.
+    is_path = isinstance(target, os.PathLike) or os.path.exists(name)  # noqa: PTH110
+    digests = None if is_path else parse_target(name)
     if digests is not None:
         return NamedTarget(kind="digest", name=name, digests=digests)
     kind: Literal["pack", "file"] = "pack" if path.suffix == PACK_SUFFIX else "file"
