@@ -122,7 +122,9 @@ def _subject(extensions: x509.Extensions) -> tuple[str, SubjectKind]:
     if isinstance(name, x509.UniformResourceIdentifier) and name.value:
         return name.value, "uri"
     if isinstance(name, x509.OtherName) and name.type_id == _USERNAME:
-        return _text(name.value, raw=False, name="user name"), "username"
+        username = _text(name.value, raw=False, name="user name")
+        if username:
+            return username, "username"
     raise _bad("its subject alternative name is no e-mail, URI or user name")
 
 

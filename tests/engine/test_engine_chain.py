@@ -73,6 +73,12 @@ def test_a_good_leaf_passes(evidence: Evidence) -> None:
     assert verify(evidence.build()).level2
 
 
+def username(text: bytes) -> x509.OtherName:
+    """A name as Fulcio gives it to users without an e-mail address."""
+    kind = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
+    return x509.OtherName(kind, b"\x0c" + bytes([len(text)]) + text)
+
+
 LEAVES = {
     "no purposes": (LeafProfile(extended_key_usage=None), "invalid_certificate"),
     "purpose is not code signing": (
@@ -108,6 +114,8 @@ LEAVES = {
         LeafProfile(sans=(x509.DNSName("a.example"),)),
         "invalid_certificate",
     ),
+    "an empty user name": (LeafProfile(sans=(username(b""),)), "invalid_certificate"),
+    "a user name that is no text": (LeafProfile(sans=(username(b"\xff"),)), "invalid_certificate"),
     "an empty name": (
         LeafProfile(sans=(x509.UniformResourceIdentifier(""),)),
         "invalid_certificate",
@@ -151,6 +159,11 @@ def test_a_certificate_that_does_not_name_one_issuer(name: str) -> None:
     issuer, claims = CLAIMS[name]
     data = replace(V1_DSSE, issuer=issuer, claims=claims).build()
     assert code_of(data)[1] == "invalid_certificate"
+
+
+def test_a_user_name_is_a_name() -> None:
+    identity = verify(replace(V1_DSSE, san=username(b"ana!acme.example")).build()).identity
+    assert (identity.subject, identity.kind) == ("ana!acme.example", "username")
 
 
 def test_a_claim_that_is_no_text() -> None:
