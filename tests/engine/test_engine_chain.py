@@ -346,6 +346,13 @@ def test_windows_of_the_trusted_root_include_their_ends(
         assert code_of(data, root) == (VerificationFailed, code)
 
 
+def test_a_log_with_a_time_is_judged_at_its_own() -> None:
+    data = replace(V1_DSSE, timestamps=[stamp(at=NOW)]).build()
+    assert verify(data, root=until("tlogs", start=LOGGED)).earliest_time == NOW
+    over = until("tlogs", end=LOGGED - SECOND)
+    assert code_of(data, over) == (VerificationFailed, "log_not_valid_at_time")
+
+
 def test_a_log_without_a_time_is_judged_at_the_earliest_one() -> None:
     data = replace(V2_DSSE, timestamps=[stamp(at=LOGGED), stamp(at=END)]).build()
     assert verify(data, root=until("tlogs", start=LOGGED, end=LOGGED)).level2

@@ -85,3 +85,9 @@ def test_an_instance_that_is_not_embedded(name: str) -> None:
 def test_a_private_profile_is_as_strict_as_the_public_ones() -> None:
     private = InstanceProfile.private("acme")
     assert (private.min_scts, private.min_log_entries, private.min_times) == (1, 1, 1)
+
+
+def test_a_profile_that_asks_for_no_time_is_refused() -> None:
+    with pytest.raises(TrustError) as caught:
+        InstanceProfile(name="lax", min_times=0)
+    assert caught.value.code == "invalid_profile"
