@@ -31,7 +31,7 @@ _BLOBS = frozenset(
         "hashes",
     }
 )
-_NOTE_SIGNATURE = re.compile(r"(?m)^(— \S+ )(\S+)$")
+_NOTE_SIGNATURE = re.compile(r"(?m)^(— (\S+) )(\S+)$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,12 +187,12 @@ def _note(
         yield mutant("", f"line {number} doubled", "\n".join(doubled))
     yield mutant("", "carriage returns", text.replace("\n", "\r\n"))
     for match in _NOTE_SIGNATURE.finditer(text):
-        blob = b64decode(match[2])
+        blob = b64decode(match[3])
         for at in _positions(len(blob), rng, every):
             changed = blob[:at] + bytes([blob[at] ^ rng.randrange(1, 256)]) + blob[at + 1 :]
             line = match[1] + b64encode(changed).decode()
             note = text[: match.start()] + line + text[match.end() :]
-            yield mutant("/signature", f"byte {at}", note)
+            yield mutant("/signature", f"byte {at} by {match[2]}", note)
 
 
 def _positions(length: int, rng: random.Random, every: int) -> range:
