@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from attest.errors import UsageError
+from attest.files import read_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.terminal import When
 
@@ -21,6 +22,8 @@ Output: TypeAlias = Literal["text", "json"]
 
 _LIMITS = tuple(field.name for field in fields(Limits))
 _PREFIX = "ATTEST_MAX_"
+#: A file with every setting in it has less than a thousand bytes.
+_LARGEST = 1_048_576
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 
@@ -33,7 +36,6 @@ class Settings:
     color: When = "auto"
     offline: bool = False
     instance: str | None = None
-    cache_dir: Path | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -67,7 +69,6 @@ def load_settings(
         or "auto",
         offline=_flag(environ, "ATTEST_OFFLINE"),
         instance=environ.get("ATTEST_INSTANCE") or None,
-        cache_dir=Path(cache) if (cache := environ.get("ATTEST_CACHE_DIR")) else None,
         limits=Limits(**limits) if limits else DEFAULT_LIMITS,
     )
 
@@ -117,20 +118,19 @@ class _FromFile:
 
 def _read_file(file: Path | None, environ: Mapping[str, str]) -> _FromFile:
     path = file or config_file(environ)
+    nothing = _FromFile(output=None, limits={})
+    if path is None:
+        return nothing
     try:
-        data = path.read_bytes() if path else None
-    except FileNotFoundError:
-        if file is not None:
-            raise UsageError(
-                "config_not_found", "there is no such configuration file", where=str(file)
-            ) from None
-        data = None
-    except OSError as error:
+        data = read_file(path, limit=_LARGEST)
+    except UsageError as error:
+        if file is None and error.code == "file_not_found":
+            return nothing
         raise UsageError(
-            "config_not_found", f"cannot be read: {error.strerror}", where=str(path)
+            "config_not_found", f"the configuration: {error.message}", where=str(path)
         ) from None
-    if data is None:
-        return _FromFile(output=None, limits={})
+    if len(data) > _LARGEST:
+        raise UsageError("invalid_setting", f"larger than {_LARGEST} bytes", where=str(path))
     return _parse_file(data, str(path))
 
 

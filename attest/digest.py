@@ -15,6 +15,8 @@ SIZES: dict[Algorithm, int] = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 _CHUNK = 1_048_576
 _TARGET = re.compile(r"(sha256|sha512):([0-9a-f]+)")
+#: What only somebody who means a digest writes.
+_MEANT = re.compile(r"(?i)(?:sha|md)[0-9-]+:[0-9a-f]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +52,21 @@ def parse_target(text: str) -> Digests | None:
     """
     match = _TARGET.fullmatch(text)
     if match is None:
-        if text.startswith(("sha256:", "sha512:")):
-            raise UsageError("invalid_digest", f"{text[:80]!r} is not a digest in lowercase hex")
+        if text.startswith(("sha256:", "sha512:")) or _MEANT.fullmatch(text):
+            raise _no_digest(text, "is not a digest that can be looked for")
         return None
     name, digits = match.groups()
     if len(digits) != (64 if name == "sha256" else 128):
-        raise UsageError("invalid_digest", f"a {name} digest has a length other than {len(digits)}")
+        expected = 64 if name == "sha256" else 128
+        raise _no_digest(text, f"has {len(digits)} hex digits where {name} has {expected}")
     value = bytes.fromhex(digits)
     return Digests(sha256=value) if name == "sha256" else Digests(sha512=value)
+
+
+def _no_digest(text: str, message: str) -> UsageError:
+    return UsageError(
+        "invalid_digest",
+        message,
+        where=text[:80],
+        hint="write sha256: or sha512: and the digest in lowercase hex",
+    )

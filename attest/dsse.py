@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Payload type of in-toto statements; the only one that attest signs.
 IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+#: How every pre-authentication encoding of this version starts.
+PAE_START = b"DSSEv1 "
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -18,7 +20,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     Source: DSSE v1.0.0 protocol.md, "Signature Definition"; both lengths count bytes.
     """
     kind = payload_type.encode("utf-8")
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    return PAE_START + b"%d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,10 +12,10 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Never, TextIO
 
 from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
+from attest.files import read_file
 from attest.signing.failures import redact, unreachable
 from attest.strictjson import JSON, Members, loads
 
@@ -170,10 +170,9 @@ def read_argument(argument: str, *, stdin: TextIO) -> str:
         if argument == "-":
             return stdin.read(_LONGEST + 1)
         if argument.startswith("@"):
-            with Path(argument[1:]).open(encoding="utf-8") as file:
-                return file.read(_LONGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            return read_file(argument[1:], limit=_LONGEST).decode("utf-8")
+    except (OSError, ValueError, UsageError) as error:
+        reason = error.message if isinstance(error, UsageError) else "it is not text"
         raise UsageError(
             "token_unreadable",
             f"the identity token cannot be read: {reason}",
@@ -207,7 +206,11 @@ def find_token(
     if explicit is not None:
         return IdentityToken.from_text(explicit, now=now)
     if given := environ.get("SIGSTORE_ID_TOKEN"):
-        return IdentityToken.from_text(given, now=now)
+        try:
+            return IdentityToken.from_text(given, now=now)
+        except AttestError as error:
+            error.where = error.where or "SIGSTORE_ID_TOKEN"
+            raise
     if any(environ.get(name) for name in _AMBIENT):
         return IdentityToken.from_text(_ambient(environ), now=now)
     if environ.get("CI") or interactive is None:

@@ -52,7 +52,7 @@ def loads(data: bytes, *, where: str, max_depth: int = DEFAULT_LIMITS.max_json_d
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedEvidence(
-            "invalid_json", f"not UTF-8 at byte {error.start}", where=where, rule="R-024"
+            "invalid_json", f"not UTF-8 at byte {error.start}", where=where
         ) from None
     try:
         value: JSON = _DECODER.decode(text)
@@ -60,7 +60,9 @@ def loads(data: bytes, *, where: str, max_depth: int = DEFAULT_LIMITS.max_json_d
         raise MalformedEvidence(rejected.code, rejected.message, where=where) from None
     except json.JSONDecodeError as error:
         raise MalformedEvidence(
-            "invalid_json", f"line {error.lineno} column {error.colno}: {error.msg}", where=where
+            "invalid_json",
+            f"{error.msg.removesuffix(' at')} (line {error.lineno}, column {error.colno})",
+            where=where,
         ) from None
     except RecursionError:
         raise MalformedEvidence("json_too_deep", "nested too deeply", where=where) from None

@@ -16,11 +16,12 @@ from attest.api.earlier import Identity
 from attest.api.target import BUNDLE_SUFFIX, NamedTarget, name_target
 from attest.atomic import create_file, replace_file
 from attest.digest import Digests, digest_of_stream
+from attest.dsse import PAE_START
 from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import SigningError, UsageError
+from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.oidc import IdentityToken
-from attest.pack.archive import open_file
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
 from attest.signing import Signer
@@ -170,7 +171,8 @@ class Session:
             MalformedEvidence: the pack or one of its attestations breaks its format.
             VerificationFailed: an attestation of the pack does not verify; `pack_changed`.
             UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`,
-                `unsupported_digest`, and files that cannot be read or written.
+                `looks_like_envelope`, `unsupported_digest`, and files that cannot be read or
+                written.
             SigningError: `signed_bundle_invalid`, `target_changed`, and the codes of
                 `open_keyless_signer` and `Signer`.
             NetworkError: `network_unreachable`.
@@ -323,6 +325,15 @@ def _digest_of(named: NamedTarget) -> tuple[bytes, _Stamp | None]:
             )
         return known, None
     with _opened(named.path) as file:
+        # Signing these bytes and signing the envelope that they encode gives one signature: who
+        # gets somebody to sign such a file could show it as that person's attestation.
+        if file.read(len(PAE_START)) == PAE_START:
+            raise UsageError(
+                "looks_like_envelope",
+                "starts like the encoding of a DSSE envelope, and its signature would pass for one",
+                where=named.name,
+            )
+        file.seek(0)
         stamp = _stamp_of(file)
         return digest_of_stream(file, "sha256"), stamp
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attest.digest import Algorithm, Digests, digest_of_stream, parse_target
 from attest.errors import MalformedEvidence, UsageError
-from attest.pack.archive import open_file
+from attest.files import open_file, read_file, unreadable
 
 PACK_SUFFIX = ".epack"
 BUNDLE_SUFFIX = ".sigstore.json"
@@ -29,17 +29,32 @@ def name_target(target: str | os.PathLike[str]) -> NamedTarget:
     """Say what kind of target a text names; a path that exists wins over a digest's spelling.
 
     Raises:
-        UsageError: `invalid_digest`.
+        UsageError: `invalid_digest`, `invalid_usage`.
     """
     name = os.fspath(target)
+    if not name:
+        raise UsageError("invalid_usage", "an empty name is no target")
     path = Path(name)
     # `Path.exists` raises for names that are too long and folders that are closed to us.
     is_path = isinstance(target, os.PathLike) or os.path.exists(name)  # noqa: PTH110
     digests = None if is_path else parse_target(name)
     if digests is not None:
         return NamedTarget(kind="digest", name=name, digests=digests)
-    kind: Literal["pack", "file"] = "pack" if path.suffix == PACK_SUFFIX else "file"
+    # `.EPACK` is refused as a pack, not taken for some other file.
+    kind: Literal["pack", "file"] = "pack" if path.suffix.lower() == PACK_SUFFIX else "file"
     return NamedTarget(kind=kind, name=name, path=path)
+
+
+def require_target(target: str | os.PathLike[str]) -> None:
+    """Refuse a target that names no digest and no regular file.
+
+    Raises:
+        UsageError: `invalid_digest`, `invalid_usage`, `file_not_found`, `unreadable_file`.
+    """
+    named = name_target(target)
+    if named.path is not None:
+        with open_file(named.path):
+            pass
 
 
 def read_bundle(path: Path, *, limit: int) -> bytes:
@@ -50,30 +65,13 @@ def read_bundle(path: Path, *, limit: int) -> bytes:
         limit: most bytes that it may have.
 
     Raises:
-        UsageError: `bundle_not_found`, `unreadable_file`.
+        UsageError: `file_not_found`, `unreadable_file`.
         MalformedEvidence: `bundle_too_large`.
     """
-    try:
-        with open_file(path) as stream:
-            data = stream.read(limit + 1)
-    except UsageError as error:
-        if error.code != "file_not_found":
-            raise
-        raise UsageError(
-            "bundle_not_found",
-            "there is no such bundle",
-            where=str(path),
-            hint="sign it first, or name its bundle with --bundle",
-        ) from None
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    data = read_file(path, limit=limit)
     if len(data) > limit:
         raise MalformedEvidence("bundle_too_large", f"larger than {limit} bytes", where=str(path))
     return data
-
-
-def _unreadable(path: Path, error: OSError) -> UsageError:
-    return UsageError("unreadable_file", f"cannot be read: {error.strerror}", where=str(path))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +92,7 @@ class FileDigests:
                 with open_file(self.path) as stream:
                     self._known[algorithm] = digest_of_stream(stream, algorithm)
             except OSError as error:
-                raise _unreadable(self.path, error) from None
+                raise unreadable(error, self.path) from None
         return self._known[algorithm]
 
     def hex(self) -> dict[str, str]:

@@ -35,6 +35,8 @@ from attest.pack.reader import IntactPack, Pack, open_pack
 from attest.policy.evaluate import Decision, evaluate
 from attest.policy.model import Policy
 from attest.report.model import (
+    Assurance,
+    AttestationKind,
     AttestationResult,
     PackFacts,
     Report,
@@ -117,25 +119,56 @@ def examine(
     root = trust or TrustRoot.embedded("sigstore")
     judge = _Judge(root=root, policy=policy, now=now or datetime.now(UTC), limits=limits)
     if named.kind == "pack" and named.path is not None:
-        if bundle is not None:
-            raise UsageError(
-                "bundle_with_pack",
-                "a pack carries its attestations inside",
-                where=os.fspath(bundle),
-                hint="leave --bundle out",
-            )
+        _refuse_bundle(bundle)
         return judge.pack(named, named.path)
     return judge.artifact(named, None if bundle is None else Path(bundle))
 
 
+def _refuse_bundle(bundle: str | os.PathLike[str] | None) -> None:
+    if bundle is not None:
+        raise UsageError(
+            "bundle_with_pack",
+            "a pack carries its attestations inside",
+            where=os.fspath(bundle),
+            hint="leave --bundle out",
+        )
+
+
+def no_verdict(target: str, policy: Policy | None, error: AttestError) -> Report:
+    """The report of a verification that came to no verdict.
+
+    Args:
+        target: as given.
+        policy: what was asked for; None for integrity alone.
+        error: why there is no verdict.
+    """
+    # Only a spelling that means a digest and is none has no kind of its own.
+    try:
+        kind: TargetKind = name_target(target).kind
+    except UsageError:
+        kind = "digest" if target else "file"
+    return Report(
+        result="error",
+        assurance=_assurance(policy),
+        target=Target(kind=kind, name=target, digest={}),
+    ).failed(error)
+
+
+def _assurance(policy: Policy | None) -> Assurance:
+    if policy is None:
+        return "integrity"
+    return "any_identity" if policy.any_identity else "identity"
+
+
 def _integrity(named: NamedTarget, bundle: str | os.PathLike[str] | None, limits: Limits) -> Report:
-    if named.kind != "pack" or named.path is None or bundle is not None:
+    if named.kind != "pack" or named.path is None:
         raise UsageError(
             "integrity_needs_pack",
             "only a pack has an integrity of its own",
             where=named.name,
-            hint="give a pack without a bundle, or say who must have signed",
+            hint="say who must have signed: --identity and --issuer",
         )
+    _refuse_bundle(bundle)
     trace = Trace()
     warning = Warned(code="integrity_only", message="nobody's identity was checked")
     report = Report(
@@ -207,7 +240,7 @@ class _Judge:
         known = _digests(named)
         known("sha256")
         content = ArtifactContent(digest_of=known)
-        read = partial(read_bundle, file, limit=self.limits.max_bundle_bytes)
+        read = partial(_read_bundle, file, limit=self.limits.max_bundle_bytes)
         judged = [self._attestation(str(file), read, content, False)]
         report = self._begin(named.kind, named.name)
         report = replace(report, target=replace(report.target, digest=known.hex()))
@@ -217,7 +250,7 @@ class _Judge:
         root = self.root
         return Report(
             result="pass",
-            assurance="any_identity" if self.policy.any_identity else "identity",
+            assurance=_assurance(self.policy),
             target=Target(kind=kind, name=name, digest={}),
             trust=TrustFacts(
                 instance=root.instance,
@@ -238,15 +271,21 @@ class _Judge:
         verified: VerifiedAttestation | None = None
         failure: AttestError | None = None
         status: Status = "pass"
+        kind: AttestationKind | None = None
         try:
             with trace.step(STEP_PARSE, rule="R-084"):
                 bundle = parse_bundle(read(), in_pack=in_pack, where=file, limits=self.limits)
+                kind = "key" if bundle.certificate is None else "keyless"
             verified = verify_bundle(bundle, content, self.root, trace)
         except Untrusted as error:
             status, failure = "skip", error
         except (MalformedEvidence, VerificationFailed) as error:
             status, failure = "fail", error
-        result = AttestationResult(file=file, status=status, checks=trace.checks, verified=verified)
+        if failure is not None and not (failure.where or "").startswith(file):
+            failure.where = f"{file}: {failure.where}" if failure.where else file
+        result = AttestationResult(
+            file=file, kind=kind, status=status, checks=trace.checks, verified=verified
+        )
         return _Judged(result=result, failure=failure)
 
     def _decide(self, report: Report, judged: Sequence[_Judged], trace: Trace) -> Report:
@@ -299,8 +338,23 @@ def _require_met(decision: Decision) -> None:
         decision.code or "policy_not_met",
         "it verifies, but not as the policy requires",
         where="policy",
-        rule="R-088b",
+        rule="R-088b" if decision.code == "certificate_identity_mismatch" else "step 8",
     )
+
+
+def _read_bundle(path: Path, *, limit: int) -> bytes:
+    """As `read_bundle`, with what to do where there is none."""
+    try:
+        return read_bundle(path, limit=limit)
+    except UsageError as error:
+        if error.code != "file_not_found":
+            raise
+        raise UsageError(
+            "bundle_not_found",
+            "there is no such bundle",
+            where=str(path),
+            hint="sign it first, or name its bundle with --bundle",
+        ) from None
 
 
 def _bundle_beside(named: NamedTarget) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from attest.config import Settings
+from attest.errors import UsageError
 from attest.strictjson import JSON
 from attest.terminal import Color, paint, wants_color
 
@@ -28,12 +29,24 @@ class Context:
         return self.settings.output == "json"
 
     def result(self, text: str) -> None:
-        """Write a result to stdout; untrusted text in it has been escaped."""
-        self.stdout.write(text + "\n")
+        """Write a result to stdout; untrusted text in it has been escaped.
+
+        Raises:
+            UsageError: `unwritable_output`.
+        """
+        try:
+            self.stdout.write(text + "\n")
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(
+                "unwritable_output", f"the result cannot be written: {error.strerror}"
+            ) from None
 
     def result_json(self, document: JSON) -> None:
         """Write a result as one line of JSON to stdout."""
-        self.stdout.write(json.dumps(document) + "\n")
+        self.result(json.dumps(document))
 
     def say(self, text: str) -> None:
         """Talk on stderr, unless told to be quiet; untrusted text in it has been escaped."""

@@ -6,7 +6,7 @@ import argparse
 
 from attest.api.inspect import inspect
 from attest.cli.context import Context
-from attest.errors import EXIT_OK
+from attest.errors import EXIT_OK, EXIT_VERDICT
 from attest.report.inspection import render_json, render_text
 
 EXAMPLES = """\
@@ -15,6 +15,7 @@ examples:
   attest inspect report.pdf.sigstore.json --output json
 
 nothing that it prints was checked; `attest verify` checks
+exit codes: 0 shown; 1 the pack or a bundle is malformed; 2 it cannot be read
 """
 
 
@@ -29,4 +30,5 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Print what the target says of itself."""
     found = inspect(args.target, limits=context.settings.limits)
     context.result(render_json(found) if context.wants_json else render_text(found))
-    return EXIT_OK
+    malformed = any(bundle.problem is not None for bundle in found.bundles)
+    return EXIT_VERDICT if malformed else EXIT_OK

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn, Protocol, TextIO, cast
 
 from attest import __version__
@@ -23,7 +26,7 @@ from attest.cli.parser import (
     unknown_option,
 )
 from attest.config import did_you_mean, load_settings
-from attest.errors import EXIT_OK, AttestError, UsageError
+from attest.errors import EXIT_NO_VERDICT, EXIT_OK, AttestError, UsageError
 
 #: Command -> module and summary. A module is loaded only when its command is used.
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -66,16 +69,24 @@ def entry() -> NoReturn:
     # Start-up makes tens of thousands of objects that all stay: looking for rubbish among them
     # costs a twentieth of a verification.
     gc.set_threshold(100_000)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A terminal that cannot show a character gets its number, never a failed run.
+    # Libraries warn of odd certificates; what matters of it is in the verdict.
+    warnings.simplefilter("ignore")
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the end
+    # A stream that was closed for us is None.
+    stdout, stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for stream in (stdout, stderr):
+        # A terminal that cannot show a character gets its number, never a failed run.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code = main(sys.argv[1:], stdout=sys.stdout, stderr=sys.stderr, environ=os.environ)
+    code = main(sys.argv[1:], stdout=stdout, stderr=stderr, environ=os.environ)
+    if stdout is nowhere:
+        stderr.write("error: unwritable_output: standard output is closed\n")
+        code = EXIT_NO_VERDICT
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = broken_pipe()
+        stdout.flush()
+        stderr.flush()
+    except OSError:  # of which a broken pipe is one; what was lost has been said where it could be
+        code = EXIT_NO_VERDICT
     # All is written and closed by now; tearing down the interpreter would only take time.
     os._exit(code)
 

@@ -7,9 +7,11 @@ import logging
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 
 from attest.api.identity import SigningInstance, find_identity, instance_of
 from attest.api.sign import Session, Signed, open_session
+from attest.api.target import require_target
 from attest.cli.context import Context
 from attest.cli.failure import report_failure
 from attest.errors import EXIT_OK, AttestError, UsageError
@@ -62,6 +64,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Sign every target with one certificate and report on each; the exit code is the worst."""
     if args.bundle is not None and len(args.targets) > 1:
         raise UsageError("invalid_usage", "--bundle goes with one target")
+    if context.settings.offline:
+        raise UsageError(
+            "signing_needs_network",
+            "a certificate and a log entry come over the network",
+            hint="unset ATTEST_OFFLINE to sign",
+        )
+    refused = _refused(args.targets)
+    if len(refused) == len(args.targets):  # nobody need log in to hear of a name misspelt
+        return max(_failed(target, error, context) for target, error in refused)
     _quiet_libraries()
     instance = instance_of(args.instance or context.settings.instance, args.trust_config)
     token = find_identity(
@@ -71,10 +82,31 @@ def run(args: argparse.Namespace, context: Context) -> int:
         stdin=sys.stdin,
         announce=lambda: _announce(instance, context),
     )
+    if args.dry_run:
+        who = f"{escape(token.identity)}, issuer {escape(token.issuer)}"
+        context.say(f"dry run: nothing is signed; it would be by {who}")
     context.detail(f"the token names {escape(token.identity)}, issuer {escape(token.issuer)}")
     with open_session(token=token, instance=instance, limits=context.settings.limits) as session:
         codes = [_sign(target, args, session, instance, context) for target in args.targets]
     return max(codes, default=EXIT_OK)
+
+
+def _refused(targets: Sequence[str]) -> list[tuple[str, AttestError]]:
+    """The targets that are no file and no digest, with the reason."""
+    refused: list[tuple[str, AttestError]] = []
+    for target in targets:
+        try:
+            require_target(target)
+        except AttestError as error:
+            refused.append((target, error))
+    return refused
+
+
+def _failed(target: str, error: AttestError, context: Context) -> int:
+    if context.wants_json:
+        context.result_json(_failed_json(target, error))
+        return error.exit_code
+    return report_failure(error, context)
 
 
 def _quiet_libraries() -> None:
@@ -106,10 +138,7 @@ def _sign(
             target, bundle=args.bundle, replace=args.replace, dry_run=args.dry_run
         )
     except AttestError as error:
-        if context.wants_json:
-            context.result_json(_failed_json(target, error))
-            return error.exit_code
-        return report_failure(error, context)
+        return _failed(target, error, context)
     command = verify_command(signed, instance)
     if context.wants_json:
         context.result_json(_json(signed, command))

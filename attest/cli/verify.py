@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from attest.api.verify import examine
+from attest.api.verify import examine, no_verdict
 from attest.cli.context import Context
 from attest.cli.failure import report_failure
-from attest.errors import EXIT_OK, AttestError, TrustError, UsageError
+from attest.errors import EXIT_OK, AttestError, UsageError
 from attest.policy.issuers import resolve_issuer
 from attest.policy.model import Policy, Signer
 from attest.report import json as report_json
 from attest.report import text as report_text
-from attest.report.model import Report, Target
+from attest.report.model import Report
 from attest.strictjson import JSON
+from attest.terminal import Color
 from attest.trust.instance import PUBLIC
 from attest.trust.root import TrustRoot
 
@@ -84,10 +84,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Verify every target and report on each; the exit code is the worst."""
-    policy = _policy(args)
-    trust = None if policy is None else _trust(args)
     if args.bundle is not None and len(args.targets) > 1:
         raise UsageError("invalid_usage", "--bundle goes with one target")
+    policy = _policy(args)
+    trust = None if policy is None else _trust(args)
     reports = [_report(target, args, policy, trust, context) for target in args.targets]
     return max((report.exit_code for report in reports), default=EXIT_OK)
 
@@ -104,36 +104,39 @@ def _report(
             target, policy=policy, trust=trust, bundle=args.bundle, limits=context.settings.limits
         )
     except AttestError as error:
-        report = _no_verdict(target, error)
+        report = no_verdict(target, policy, error)
     if context.wants_json:
         context.result(report_json.render(report))
     elif report.result == "error" and report.error is not None:
         report_failure(report.error, context)
     else:
-        context.result(report_text.render(report, explain=context.verbosity > 0))
+        color: Color = "green" if report.result == "pass" else "red"
+        context.result(
+            report_text.render(
+                report,
+                explain=context.verbosity > 0,
+                paint=lambda text: context.paint(text, color),
+            )
+        )
     return report
-
-
-def _no_verdict(target: str, error: AttestError) -> Report:
-    return Report(
-        result="error",
-        assurance="identity",
-        target=Target(kind="file", name=target, digest={}),
-    ).failed(error)
 
 
 def error_json(error: AttestError) -> JSON:
     """The JSON report of a call that ended before any target was looked at."""
-    return report_json.to_json(_no_verdict("", error))
+    return report_json.to_json(no_verdict("", Policy.unsafe_any_identity(), error))
 
 
 def _policy(args: argparse.Namespace) -> Policy | None:
     identities: list[str] = args.identity
     issuers: list[str] = args.issuer
     if args.integrity_only or args.unsafe_any_identity:
+        only = "--integrity-only" if args.integrity_only else "--unsafe-any-identity"
         if identities or issuers:
-            raise UsageError("invalid_usage", "says both whom to trust and not to ask")
+            raise UsageError("invalid_usage", f"{only} excludes --identity and --issuer")
         if args.integrity_only:
+            trust = args.instance or args.trusted_root or args.trust_config
+            if trust or args.predicate_type is not None:
+                raise UsageError("invalid_usage", "--integrity-only looks at no signature")
             return None
         return Policy.unsafe_any_identity(predicate_type=args.predicate_type)
     if not identities:
@@ -161,6 +164,4 @@ def _trust(args: argparse.Namespace) -> TrustRoot:
     file = args.trusted_root or args.trust_config
     if file is None:
         return TrustRoot.embedded(args.instance or "sigstore")
-    if not Path(file).is_file():
-        raise TrustError("trust_file_unreadable", "there is no such file", where=file)
     return TrustRoot.from_file(file)

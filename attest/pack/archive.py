@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from attest.errors import MalformedEvidence, UsageError
@@ -139,31 +136,3 @@ class Archive:
 
 def _damaged(entry: Entry, message: str) -> MalformedEvidence:
     return MalformedEvidence("invalid_zip_format", message, where=entry.name)
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading, without waiting for a pipe or a device.
-
-    Raises:
-        UsageError: `file_not_found`, `unreadable_file`.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
-    except FileNotFoundError:
-        raise UsageError(
-            "file_not_found", "the file does not exist", where=str(path), hint="check the path"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError("unreadable_file", _reason(error), where=str(path)) from None
-    # Judged before Python wraps it, which refuses a folder with an error of its own.
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UsageError("unreadable_file", "is not a regular file", where=str(path))
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
-        yield file
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

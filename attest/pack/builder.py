@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from attest.atomic import create_file, replace_file
 from attest.errors import MalformedEvidence, UsageError
+from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack import records
-from attest.pack.archive import open_file
 from attest.pack.manifest import (
     ARTIFACTS,
     MANIFEST_NAME,
@@ -97,7 +97,9 @@ def build_pack(
             where=str(out),
             rule="R-001",
         )
-    if out.exists() and not replace:
+    # `Path.exists` raises for names that are too long and folders that are closed to us.
+    taken = os.path.exists(out)  # noqa: PTH110
+    if taken and not replace:
         raise UsageError(
             "file_exists",
             "the file exists already",
@@ -109,7 +111,7 @@ def build_pack(
         raise UsageError("invalid_time", "generated_at needs a time zone")
     files = _collect(inputs, limits)
     for path in files.values():
-        if path.name == out.name and out.exists() and out.samefile(path):
+        if path.name == out.name and taken and out.samefile(path):
             raise UsageError(
                 "output_inside_input",
                 "the pack would contain itself",

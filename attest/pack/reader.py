@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from attest.errors import MalformedEvidence, UsageError, VerificationFailed
+from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
+from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.pack.archive import Archive, open_file
+from attest.pack.archive import Archive
 from attest.pack.local import Entry
 from attest.pack.manifest import (
     ARTIFACTS,
@@ -283,7 +285,7 @@ def _misplaced(name: str) -> MalformedEvidence:
 
 
 @contextmanager
-def open_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pack]:
+def open_pack(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Iterator[Pack]:
     """Open a pack: its structure and manifest are checked, its artifacts not yet hashed.
 
     Args:
@@ -300,6 +302,7 @@ def open_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pack]:
 
     Source: Evidence Pack R-001 to R-034a, R-046 to R-059.
     """
+    path = Path(path)
     with open_file(path) as file:
         if path.suffix != EXTENSION:
             raise MalformedEvidence(
@@ -308,7 +311,13 @@ def open_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pack]:
                 where=str(path),
                 rule="R-001",
             )
-        yield Pack(path, file, limits=limits)
+        try:
+            pack = Pack(path, file, limits=limits or DEFAULT_LIMITS)
+        except AttestError as error:
+            # What concerns the archive as a whole names no entry: then it names the file.
+            error.where = error.where or str(path)
+            raise
+        yield pack
 
 
 def expect_manifest(pack: Pack, digest: bytes) -> None:

@@ -90,7 +90,8 @@ def _mismatch(
     if policy.predicate_type is not None:
         actual = attestation.statement and attestation.statement.predicate_type
         if actual != policy.predicate_type:
-            lines = (f"predicate type expected: {policy.predicate_type}", f"found: {actual}")
+            found = actual or "none (no statement: the artifact itself was signed)"
+            lines = (f"predicate type expected: {policy.predicate_type}", f"found: {found}")
             return "predicate_type_mismatch", lines
     if isinstance(requirement, AnyIdentity):
         return None

@@ -83,7 +83,7 @@ def _attestation(item: AttestationResult) -> JSON:
     identity = verified.identity if verified else None
     return {
         "file": item.file,
-        "kind": "keyless",
+        "kind": item.kind,
         "status": item.status,
         "principal": identity.principal if identity else None,
         "identity": identity.subject if identity else None,

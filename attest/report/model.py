@@ -13,6 +13,7 @@ from attest.verified import Check, Status, VerifiedAttestation
 
 Assurance: TypeAlias = Literal["identity", "any_identity", "integrity"]
 TargetKind: TypeAlias = Literal["pack", "file", "digest"]
+AttestationKind: TypeAlias = Literal["keyless", "key"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +38,13 @@ class PackFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttestationResult:
-    """One attestation: verified facts if it passed, else only the checks that were made."""
+    """One attestation: verified facts if it passed, else only the checks that were made.
+
+    `kind` is None where the bundle could not be read.
+    """
 
     file: str
+    kind: AttestationKind | None
     status: Status
     checks: tuple[Check, ...]
     verified: VerifiedAttestation | None

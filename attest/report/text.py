@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attest.errors import PolicyViolation
 from attest.report.model import AttestationResult, Report, utc
@@ -12,35 +12,45 @@ from attest.verified import Check, VerifiedAttestation
 _WORDS = {"pass": "VERIFIED", "fail": "FAILED", "error": "NO VERDICT"}
 
 
-def render(report: Report, *, explain: bool = False) -> str:
+def render(report: Report, *, explain: bool = False, paint: Callable[[str], str] = escape) -> str:
     """The report as lines of text, everything untrusted escaped.
 
     Args:
         report: the report.
         explain: also list every check that was made.
+        paint: escapes the verdict and may colour it.
     """
-    return "\n".join(_lines(report, explain=explain))
+    return "\n".join(_lines(report, explain=explain, paint=paint))
 
 
-def _lines(report: Report, *, explain: bool) -> Iterator[str]:
-    if report.trust is not None and report.trust.sandbox:
-        yield "SANDBOX: this trust root is for trying things out; it proves nothing to anybody"
-    if report.assurance == "any_identity":
-        yield "ANY IDENTITY: signed by somebody; nobody said who it should be"
+def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Iterator[str]:
+    warning = _first_line(report)
+    if warning is not None:
+        yield warning
     word = "INTACT (nobody's identity was checked)"
     if report.assurance != "integrity" or report.result != "pass":
         word = _WORDS[report.result]
-    yield f"{word}: {escape(report.target.name)}"
+    yield f"{paint(word)}: {escape(report.target.name)}"
     if report.error is not None:
         yield from _error(report)
     yield from _facts(report)
+    if explain:
+        yield from (f"  {_check(item)}" for item in report.checks)
     for item in report.attestations:
         yield from _attestation(item, explain=explain)
-    if explain:
-        yield from (_check(item) for item in report.checks)
     if report.trust is not None:
         digest = report.trust.root_sha256.hex()
         yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest})"
+
+
+def _first_line(report: Report) -> str | None:
+    """What a reader must know before the verdict."""
+    warnings = []
+    if report.trust is not None and report.trust.sandbox:
+        warnings.append("SANDBOX: this trust root proves nothing to anybody")
+    if report.assurance == "any_identity":
+        warnings.append("ANY IDENTITY: somebody signed, and nobody said who it should be")
+    return "; ".join(warnings) or None
 
 
 def _error(report: Report) -> Iterator[str]:
@@ -80,9 +90,9 @@ def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:
     if item.verified is not None:
         yield from _signer(item.verified)
     if explain:
-        yield from (_check(check) for check in item.checks)
+        yield from (f"    {_check(check)}" for check in item.checks)
     elif item.verified is None:
-        yield from (_check(check) for check in item.checks if check.status != "pass")
+        yield from (f"    {_check(check)}" for check in item.checks if check.status != "pass")
 
 
 def _signer(verified: VerifiedAttestation) -> Iterator[str]:
@@ -101,7 +111,7 @@ def _signer(verified: VerifiedAttestation) -> Iterator[str]:
 
 
 def _check(check: Check) -> str:
-    parts = [f"    {check.status:<4} {check.check}"]
+    parts = [f"{check.status:<4} {check.check}"]
     if check.code is not None:
         parts.append(f"[{check.code}]")
     if check.rule is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from attest.errors import MalformedEvidence, TrustError, UsageError
+from attest.files import read_file
 from attest.signing.failures import redact, unreachable
 from attest.strictjson import JSON, loads
 
@@ -53,13 +54,13 @@ class SigningInstance:
             TrustError: `trust_config_unreadable`, `trust_config_invalid`.
         """
         try:
-            with Path(path).open("rb") as file:
-                data = file.read(_LARGEST + 1)
-        except OSError as error:
+            data = read_file(path, limit=_LARGEST)
+        except UsageError as error:
             raise TrustError(
                 "trust_config_unreadable",
-                f"the trust config cannot be read: {error.strerror}",
+                f"the trust config: {error.message}",
                 where=str(path),
+                hint="name the client trust config (JSON) of the instance",
             ) from None
         instance = cls(name=str(path), trust_config=data)
         instance.trusted_root()

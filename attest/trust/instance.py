@@ -23,10 +23,12 @@ class InstanceProfile:
         """Refuse a profile under which no certificate could be judged.
 
         Raises:
-            TrustError: `invalid_profile`.
+            TrustError: `invalid_instance_profile`.
         """
         if self.min_times < 1:
-            raise TrustError("invalid_profile", "a certificate is judged at a verified time")
+            raise TrustError(
+                "invalid_instance_profile", "a certificate is judged at a verified time"
+            )
 
     @classmethod
     def private(cls, name: str) -> InstanceProfile:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from attest.errors import MalformedEvidence, TrustError
+from attest.errors import MalformedEvidence, TrustError, UsageError
+from attest.files import read_file
 from attest.keys import PublicKey
 from attest.strictjson import JSON, Members, loads
 from attest.trust.instance import PUBLIC, InstanceProfile
@@ -104,13 +105,16 @@ class TrustRoot:
         """
         path = Path(path)
         try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise TrustError(_CODE, f"larger than {_MAX_BYTES} bytes", where=str(path))
-            data = path.read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            data = read_file(path, limit=_MAX_BYTES)
+        except UsageError as error:
             raise TrustError(
-                "trust_file_unreadable", f"cannot read it: {error}", where=str(path)
+                "trust_file_unreadable",
+                error.message,
+                where=str(path),
+                hint="name a trusted_root.json or a client trust config",
             ) from None
+        if len(data) > _MAX_BYTES:
+            raise TrustError(_CODE, f"larger than {_MAX_BYTES} bytes", where=str(path))
         profile = InstanceProfile.private(path.name)
         return cls.from_bytes(data, profile=profile, where=str(path))
 

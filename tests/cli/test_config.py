@@ -21,7 +21,7 @@ def write(path: Path, text: str) -> Path:
 def test_the_defaults() -> None:
     settings = load_settings({})
     assert (settings.output, settings.color, settings.offline) == ("text", "auto", False)
-    assert (settings.instance, settings.cache_dir) == (None, None)
+    assert settings.instance is None
     assert settings.limits is DEFAULT_LIMITS
 
 
@@ -146,10 +146,9 @@ def test_offline_is_yes_or_no(text: str, offline: bool) -> None:  # noqa: FBT001
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
-    names = ("OUTPUT", "COLOR", "OFFLINE", "INSTANCE", "CACHE_DIR", "MAX_ARTIFACTS")
+    names = ("OUTPUT", "COLOR", "OFFLINE", "INSTANCE", "MAX_ARTIFACTS")
     assert load_settings({f"ATTEST_{name}": "" for name in names}) == load_settings({})
 
 
-def test_instance_and_cache_come_from_the_environment() -> None:
-    settings = load_settings({"ATTEST_INSTANCE": "staging", "ATTEST_CACHE_DIR": "/c"})
-    assert (settings.instance, settings.cache_dir) == ("staging", Path("/c"))
+def test_the_instance_comes_from_the_environment() -> None:
+    assert load_settings({"ATTEST_INSTANCE": "staging"}).instance == "staging"

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Every module may import these.
-ALWAYS = ("errors", "limits")
+ALWAYS = ("errors", "limits", "files")
 
 #: Modules of the standard library that open connections; restricted like third-party packages.
 NETWORK = frozenset({"socket", "ssl", "http", "http.client", "http.server", "urllib.request"})
@@ -37,6 +37,7 @@ TABLE = (
                                "oidc", "signing", "signing.*")),
     Row(modules=("errors",)),
     Row(modules=("limits",)),
+    Row(modules=("files",)),
     Row(modules=("shared_data", "merkle")),
     Row(modules=VALUES, others=("rfc8785",)),
     Row(modules=("atomic", "terminal")),

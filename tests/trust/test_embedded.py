@@ -90,4 +90,4 @@ def test_a_private_profile_is_as_strict_as_the_public_ones() -> None:
 def test_a_profile_that_asks_for_no_time_is_refused() -> None:
     with pytest.raises(TrustError) as caught:
         InstanceProfile(name="lax", min_times=0)
-    assert caught.value.code == "invalid_profile"
+    assert caught.value.code == "invalid_instance_profile"
