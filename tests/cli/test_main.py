@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,7 @@ from attest.cli import main as program
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "from attest.cli.main import entry; entry()"
+WHO = ("--identity", "ana@acme.example", "--issuer", "google")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,6 +201,51 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (2, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_result_that_cannot_be_written_is_no_verdict() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = process("--help", stdout=full.fileno())
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unwritable_output: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
+def test_a_closed_output_is_no_verdict() -> None:
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} --help >&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: unwritable_output: standard output is closed\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--config", "pipe", "verify", "x", "--integrity-only"], "config_not_found"),
+        (["sign", "file", "--trust-config", "pipe"], "trust_config_unreadable"),
+        (["sign", "file", "--identity-token", "@pipe"], "token_unreadable"),
+        (["verify", "file", "--trusted-root", "pipe", *WHO], "trust_file_unreadable"),
+        (["verify", "file", "--bundle", "pipe", *WHO], "unreadable_file"),
+        (["verify", "pipe", *WHO], "unreadable_file"),
+        (["inspect", "other-pipe"], "unreadable_file"),
+    ],
+)
+def test_nothing_waits_for_a_pipe(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    os.mkfifo("other-pipe")
+    Path("file").write_bytes(b"x")
+    Path("pipe.sigstore.json").write_bytes(b"{}")
+    ended = run(*words)
+    assert ended.code == 2
+    assert ended.stderr.startswith(f"error: {code}: ")
 
 
 def test_starting_loads_no_command_and_nothing_heavy() -> None:
