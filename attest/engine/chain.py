@@ -41,10 +41,15 @@ _CA_CRITICAL = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedIssuer:
-    """The CA certificate that issued a leaf, verified up to its root; its SPKI hash for SCTs."""
+    """The CA certificate that issued a leaf, verified up to its root.
+
+    `spki_sha256` is the hash of its key that SCTs sign; `store` holds it alone, and keeps its key
+    loaded from one leaf to the next.
+    """
 
     certificate: x509.Certificate
     spki_sha256: bytes
+    store: Store
 
 
 def load_leaf(der: bytes) -> x509.Certificate:
@@ -124,7 +129,7 @@ def verify_chain(
         try:
             issuer = _verified_issuer(authority)
             _check_windows(leaf, authority, times)
-            _build_path(leaf, issuer.certificate, min(times))
+            _build_path(leaf, issuer.store, min(times))
         except VerificationFailed as error:
             failure = failure or error
         else:
@@ -185,7 +190,11 @@ def _verified_issuer(authority: Authority) -> VerifiedIssuer:
         spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _bad_chain(f"the CA's key: {error}") from None
-    return VerifiedIssuer(certificate=issuing, spki_sha256=hashlib.sha256(spki).digest())
+    return VerifiedIssuer(
+        certificate=issuing,
+        spki_sha256=hashlib.sha256(spki).digest(),
+        store=Store([issuing]),
+    )
 
 
 def _check_ca(certificate: x509.Certificate, below: int) -> None:
@@ -228,8 +237,8 @@ def _check_windows(leaf: x509.Certificate, authority: Authority, times: Sequence
             raise _bad_chain(f"the CA was not valid at {time:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _build_path(leaf: x509.Certificate, issuer: x509.Certificate, time: datetime) -> None:
-    builder = PolicyBuilder().store(Store([issuer])).time(time)
+def _build_path(leaf: x509.Certificate, issuer: Store, time: datetime) -> None:
+    builder = PolicyBuilder().store(issuer).time(time)
     builder = builder.extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy())
     try:
         builder.build_client_verifier().verify(leaf, [])
