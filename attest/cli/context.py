@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,12 @@ class Context:
     def say(self, text: str) -> None:
         """Talk on stderr, unless told to be quiet; untrusted text in it has been escaped."""
         if self.verbosity >= 0:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Write a line to stderr, even if told to be quiet; untrusted text has been escaped."""
+        # Where nobody can be told, the exit code still tells; it must not become another one.
+        with contextlib.suppress(OSError):
             self.stderr.write(text + "\n")
             self.stderr.flush()
 

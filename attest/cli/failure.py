@@ -31,14 +31,14 @@ def report_failure(error: AttestError, context: Context, command: object = None)
 
     Args:
         error: what happened.
-        context: where to tell it, and in which form.
+        context: where to tell it, and in which form; that stdout takes nothing is told on stderr.
         command: module of the command; its `error_json`, if it has one, makes the JSON, because
             some commands answer with a document of their own format.
 
     Returns:
         The exit code.
     """
-    if context.wants_json:
+    if context.wants_json and error.code != "unwritable_output":
         own: Callable[[AttestError], JSON] | None = getattr(command, "error_json", None)
         context.result_json(own(error) if own else _plain_json(error))
         return error.exit_code
@@ -47,7 +47,7 @@ def report_failure(error: AttestError, context: Context, command: object = None)
         label, colon, text = line.partition(": ")
         if label in ("error", "hint"):
             label = paint(label, "red" if label == "error" else "dim", on=on)
-        context.stderr.write(f"{label}{colon}{text}\n")
+        context.complain(f"{label}{colon}{text}")
     return error.exit_code
 
 
@@ -63,7 +63,7 @@ def report_unexpected(error: Exception, context: Context, command: object = None
         import traceback
 
         for line in "".join(traceback.format_exception(error)).splitlines():
-            context.stderr.write(escape(line) + "\n")
+            context.complain(escape(line))
     wrapped = UsageError(
         "internal_error",
         f"{type(error).__name__}: {error}",

@@ -79,10 +79,10 @@ def entry() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = main(sys.argv[1:], stdout=stdout, stderr=stderr, environ=os.environ)
-    if stdout is nowhere:
-        stderr.write("error: unwritable_output: standard output is closed\n")
-        code = EXIT_NO_VERDICT
     try:
+        if stdout is nowhere:
+            code = EXIT_NO_VERDICT
+            stderr.write("error: unwritable_output: standard output is closed\n")
         stdout.flush()
         stderr.flush()
     except OSError:  # of which a broken pipe is one; what was lost has been said where it could be
@@ -106,6 +106,16 @@ def main(argv: Sequence[str], *, stdout: TextIO, stderr: TextIO, environ: Mappin
     first = _first_context(argv, stdout, stderr, environ)
     run = _Run(context=first)
     try:
+        return _answer(argv, run)
+    except BrokenPipeError:
+        return broken_pipe()
+    except UsageError as error:  # the JSON that tells of a failure could not be written either
+        return report_failure(error, run.context)
+
+
+def _answer(argv: Sequence[str], run: _Run) -> int:
+    """Run the command and tell of its failure, if it fails; the result is the exit code."""
+    try:
         return _dispatch(argv, run)
     except AttestError as error:
         return report_failure(error, run.context, run.command)
@@ -113,7 +123,7 @@ def main(argv: Sequence[str], *, stdout: TextIO, stderr: TextIO, environ: Mappin
         run.context.say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        return broken_pipe()
+        raise
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback, exit 2
         return report_unexpected(error, run.context, run.command)
 

@@ -212,6 +212,40 @@ def test_a_result_that_cannot_be_written_is_no_verdict() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [("inspect", __file__), ("verify", "none.txt", *WHO), ("--no",)])
+def test_json_that_cannot_be_written_is_no_verdict(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = process(*words, "--output", "json", stdout=full.fileno())
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unwritable_output: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("stdout", ["1>/dev/null", "1>&-", "1>/dev/full"])
+def test_a_failure_that_nobody_can_be_told_of_is_no_verdict(stdout: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} verify {stdout} 2>/dev/full"
+    done = subprocess.run(["/bin/sh", "-c", command], check=False, cwd=ROOT)
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_talk_that_nobody_can_hear_does_not_stop_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    command = (
+        f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} build o.epack a --stream s"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{command} 2>/dev/full"],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    assert (done.returncode, (tmp_path / "o.epack").exists()) == (0, True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
 def test_a_closed_output_is_no_verdict() -> None:
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} --help >&-"
