@@ -233,9 +233,7 @@ def test_a_failure_that_nobody_can_be_told_of_is_no_verdict(stdout: str) -> None
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_talk_that_nobody_can_hear_does_not_stop_the_work(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
-    command = (
-        f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} build o.epack a --stream s"
-    )
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} build o.epack a --stream s"
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} 2>/dev/full"],
         check=False,
