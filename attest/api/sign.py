@@ -170,7 +170,7 @@ class Session:
         Raises:
             MalformedEvidence: the pack or one of its attestations breaks its format.
             VerificationFailed: an attestation of the pack does not verify; `pack_changed`.
-            UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`,
+            UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`, `invalid_usage`,
                 `looks_like_envelope`, `unsupported_digest`, and files that cannot be read or
                 written.
             SigningError: `signed_bundle_invalid`, `target_changed`, and the codes of
@@ -239,6 +239,7 @@ class Session:
     ) -> Signed:
         out = out or _default_bundle(named)
         digest, stamp = _digest_of(named)
+        _refuse_target_as_bundle(named, out)
 
         def result(made: VerifiedAttestation | None, *, kept: bool) -> Signed:
             return Signed(
@@ -294,6 +295,16 @@ def _default_bundle(named: NamedTarget) -> Path:
             hint="name the bundle file with --bundle",
         )
     return Path(f"{named.path}{BUNDLE_SUFFIX}")
+
+
+def _refuse_target_as_bundle(named: NamedTarget, out: Path) -> None:
+    if named.path is not None and out.exists() and out.samefile(named.path):
+        raise UsageError(
+            "invalid_usage",
+            "the bundle would take the place of the very file that it signs",
+            where=str(out),
+            hint="name another file with --bundle",
+        )
 
 
 #: What tells one version of a file from another: device, inode, size, time of change.

@@ -89,6 +89,18 @@ def test_the_printed_command_verifies_what_was_signed(
     assert run(*stranger).code == 1
 
 
+@pytest.mark.parametrize("bundle", ["log.txt", "./log.txt", "link.txt"])
+def test_a_bundle_never_takes_the_place_of_what_it_signs(
+    folder: Path, config: str, ana: Mapping[str, str], bundle: str
+) -> None:
+    (folder / "link.txt").hardlink_to(folder / "log.txt")
+    words = ["sign", "log.txt", "--bundle", bundle, "--replace", "--trust-config", config]
+    refused = run(*words, environ=ana)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: invalid_usage: ")
+    assert (folder / "log.txt").read_text() == "all 214 tests passed\n"
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_workflow_and_a_person_sign(
     sandbox: Sandbox, config: str, monkeypatch: pytest.MonkeyPatch
