@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509.certificate_transparency import (
-    LogEntryType,
-    SignedCertificateTimestamp,
-)
+from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 from attest.engine.chain import VerifiedIssuer
 from attest.errors import Untrusted, VerificationFailed
@@ -76,8 +73,6 @@ def _verify(
     issuer: VerifiedIssuer,
     logs: Sequence[Log],
 ) -> None:
-    if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
-        raise _bad("is not over a precertificate")
     try:
         time = sct.timestamp.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
@@ -103,7 +98,7 @@ def _signed_bytes(
         (
             b"\x00\x00",  # v1, certificate_timestamp
             milliseconds.to_bytes(8, "big"),
-            b"\x00\x01",  # precert_entry
+            b"\x00\x01",  # precert_entry: whatever is embedded was promised before issuance
             issuer.spki_sha256,
             len(tbs).to_bytes(3, "big"),
             tbs,
