@@ -201,6 +201,11 @@ def test_a_key_on_a_curve_that_nobody_knows() -> None:
     assert code_of(data) == (VerificationFailed, "unsupported_key")
 
 
+def test_a_key_too_short_to_mean_anything() -> None:
+    data = replace(V1_DSSE, key=rsa.generate_private_key(65537, 1024)).build()
+    assert code_of(data) == (VerificationFailed, "unsupported_key")
+
+
 AUTHORITIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "intermediate without keyCertSign": ({}, {"usage": key_usage(digital_signature=True)}),
     "root without keyCertSign": ({"usage": key_usage(digital_signature=True)}, {}),
