@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from attest.api.build import Built, build
 from attest.cli.context import Context
 from attest.errors import EXIT_OK, UsageError
+from attest.strictjson import JSON
 from attest.terminal import escape
 
 _EPILOG = """\
 examples:
   attest build evidence.epack report.pdf scan.sarif --stream acme/prod
   attest build evidence.epack evidence/ --stream acme/prod --source scanner@2.1
+  attest build evidence.epack evidence/ --stream acme/prod --describe describe.json
+
+a source may say more: NAME[@VERSION][,source=REPOSITORY][,commit=SHA]
+  [,binary-digest=sha256:HEX][,artifacts=N]
+a reference points to evidence elsewhere and is never fetched by itself:
+  name=NAME,uri=https://HOST/PATH,policy=POLICY[,digest=sha256:HEX]
+  policies: public, nda_required, customer_only, request_access
+the description is JSON in the words of the manifest; of several rules that match, the
+later wins; * in a pattern stops at a slash, ** does not:
+  {"artifacts": [{"match": "aws/**", "controls": ["AC-2"], "content_type": "text/csv",
+                  "collected_at": "2026-01-20T14:00:00Z"}],
+   "sources": [], "references": [],
+   "profile": "acme/soc2@v1", "overlays": [], "profile_lock": []}
 
 SOURCE_DATE_EPOCH (seconds since 1970) sets the time in the manifest; with it the same
 files give the same pack, byte for byte."""
+
+
+_SOURCE_FIELDS = ("source", "commit", "binary_digest", "artifacts")
+_REFERENCE = frozenset({"name", "uri", "policy", "digest"})
+_NUMBER = re.compile("[0-9]{1,16}")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +52,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         default=[],
-        metavar="NAME[@VERSION]",
+        metavar="NAME[@VERSION][,…]",
         help="a collector that contributed; may be given several times",
+    )
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="name=…,uri=…,…",
+        help="evidence that is elsewhere; may be given several times",
+    )
+    parser.add_argument(
+        "--describe",
+        metavar="FILE",
+        help="JSON that says more: content types, controls, times, reserved fields",
     )
     parser.add_argument("--replace", action="store_true", help="overwrite an existing pack")
 
@@ -45,10 +77,19 @@ def run(args: argparse.Namespace, context: Context) -> int:
         args.files,
         stream=args.stream,
         sources=[_source(text) for text in args.source],
-        generated_at=_source_date(context.environ),
+        references=[_reference(text) for text in args.reference],
+        describe=args.describe,
+        generated_at=source_date(context.environ),
         replace=args.replace,
         limits=context.settings.limits,
     )
+    show_built(built, context)
+    return EXIT_OK
+
+
+def show_built(built: Built, context: Context) -> None:
+    """Print what a new pack is called by."""
+    generated_at = f"{built.generated_at:%Y-%m-%dT%H:%M:%SZ}"
     if context.wants_json:
         context.result_json(
             {
@@ -56,38 +97,63 @@ def run(args: argparse.Namespace, context: Context) -> int:
                 "stream": built.stream,
                 "artifacts": built.artifacts,
                 "bytes": built.bytes,
-                "generated_at": _utc(built),
+                "generated_at": generated_at,
                 "pack_digest": built.pack_digest,
                 "manifest_digest": built.manifest_digest,
             }
         )
-        return EXIT_OK
+        return
     context.result(
         f"pack             {escape(str(built.path))}\n"
         f"stream           {escape(built.stream)}\n"
-        f"generated at     {_utc(built)}\n"
+        f"generated at     {generated_at}\n"
         f"artifacts        {built.artifacts} ({built.bytes} bytes)\n"
         f"pack digest      {built.pack_digest}\n"
         f"manifest digest  {built.manifest_digest}"
     )
     context.say(f"to sign it: attest sign {escape(str(built.path))}")
-    return EXIT_OK
 
 
-def _utc(built: Built) -> str:
-    return f"{built.generated_at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _source(text: str) -> tuple[str, str | None]:
-    name, at, version = text.partition("@")
+def _source(text: str) -> dict[str, JSON]:
+    first, *rest = text.split(",")
+    name, at, version = first.partition("@")
     if not name or (at and not version):
         raise UsageError(
-            "invalid_source", f"'{text}' is not NAME or NAME@VERSION", where="--source"
+            "invalid_source", f"'{first}' is not NAME or NAME@VERSION", where="--source"
         )
-    return name, version or None
+    source: dict[str, JSON] = {"name": name}
+    if version:
+        source["version"] = version
+    for part in rest:
+        key, _, value = part.partition("=")
+        key = key.replace("-", "_")
+        if key not in _SOURCE_FIELDS or not value or key in source:
+            raise UsageError(
+                "invalid_source",
+                f"'{part}' is not FIELD=VALUE, each field once",
+                where="--source",
+                hint=f"the fields are {', '.join(_SOURCE_FIELDS)}",
+            )
+        source[key] = int(value) if key == "artifacts" and _NUMBER.fullmatch(value) else value
+    return source
 
 
-def _source_date(environ: Mapping[str, str]) -> datetime | None:
+def _reference(text: str) -> dict[str, JSON]:
+    # Not at every comma: a URI may have some of its own.
+    parts = [part.partition("=") for part in re.split(r",(?=(?:name|uri|policy|digest)=)", text)]
+    found = {key: value for key, _, value in parts if value}
+    if len(found) != len(parts) or not {"name", "uri", "policy"} <= found.keys() <= _REFERENCE:
+        raise UsageError(
+            "invalid_reference",  # the text is not repeated: a URI may hold a secret
+            "is not name=…,uri=…,policy=… and maybe ,digest=…",
+            where="--reference",
+            hint="each field once, none of them empty",
+        )
+    reference: dict[str, JSON] = {"access": {"policy": found.pop("policy")}}
+    return reference | found
+
+
+def source_date(environ: Mapping[str, str]) -> datetime | None:
     """The time that SOURCE_DATE_EPOCH names (reproducible-builds.org), if it is set."""
     text = environ.get("SOURCE_DATE_EPOCH", "")
     if not text:

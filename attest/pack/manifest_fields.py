@@ -49,7 +49,7 @@ _EMBEDDED = frozenset(
         "controls",
     ]
 )
-_REFERENCE = frozenset(["type", "name", "uri", "access", "digest"])
+REFERENCE = frozenset(["type", "name", "uri", "access", "digest"])
 _ACCESS = frozenset({"policy"})
 _PROVENANCE = frozenset(["type", "merged_at", "merged_by", "source_packs"])
 _SOURCE_PACK = frozenset(
@@ -102,7 +102,7 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
         generated_at=generated_at,
         pack_digest=digest,
         sources=tuple(
-            _read_source(item, f"manifest.sources[{index}]") for index, item in enumerate(sources)
+            read_source(item, f"manifest.sources[{index}]") for index, item in enumerate(sources)
         ),
         artifacts=found,
         provenance=fields.optional(
@@ -113,14 +113,15 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
         profile_lock=fields.optional(
             "profile_lock",
             lambda key: tuple(
-                _read_locked(item, f"manifest.{key}[{index}]")
+                read_locked_profile(item, f"manifest.{key}[{index}]")
                 for index, item in enumerate(fields.array(key, "R-028d"))
             ),
         ),
     )
 
 
-def _read_source(value: JSON, where: str) -> model.Source:
+def read_source(value: JSON, where: str) -> model.Source:
+    """Read one collector of `sources`."""
     fields = Fields(value, where=where, known=_SOURCE)
     return model.Source(
         name=fields.text("name"),
@@ -134,12 +135,12 @@ def _read_source(value: JSON, where: str) -> model.Source:
 
 def _read_artifact(value: JSON, where: str) -> model.Artifact:
     # The type decides which fields are known, so it is read before anything else.
-    fields = Fields(value, where=where, known=_EMBEDDED | _REFERENCE)
+    fields = Fields(value, where=where, known=_EMBEDDED | REFERENCE)
     artifact_type = fields.string("type", "R-032")
     if artifact_type == "embedded":
         return _read_embedded(Fields(value, where=where, known=_EMBEDDED))
     if artifact_type == "reference":
-        return _read_reference(Fields(value, where=where, known=_REFERENCE))
+        return read_reference(Fields(value, where=where, known=REFERENCE))
     raise fields.fail("invalid_type", "type", "must be 'embedded' or 'reference'", "R-032")
 
 
@@ -163,7 +164,8 @@ def _read_embedded(fields: Fields) -> model.EmbeddedArtifact:
     )
 
 
-def _read_reference(fields: Fields) -> model.ReferencedArtifact:
+def read_reference(fields: Fields) -> model.ReferencedArtifact:
+    """Read one pointer to evidence elsewhere (R-039, R-040)."""
     name = fields.text("name")
     uri = fields.string("uri")
     _check_uri(uri, fields)
@@ -281,7 +283,8 @@ def _read_bundle(value: JSON, where: str) -> Mapping[str, JSON]:
     return value
 
 
-def _read_locked(value: JSON, where: str) -> model.LockedProfile:
+def read_locked_profile(value: JSON, where: str) -> model.LockedProfile:
+    """Read one pinned identifier of `profile_lock` (R-028d)."""
     fields = Fields(value, where=where, known=_LOCKED)
     return model.LockedProfile(
         id=fields.text("id", "R-028d"), digest=fields.digest("digest", "R-028d")

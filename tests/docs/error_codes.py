@@ -8,6 +8,7 @@ reported, so that no code can hide from this scan.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,8 @@ CLASSES = tuple(
 )
 #: A server of its own, whose words are not this program's codes.
 FOREIGN = "sandbox/"
-#: Where a manifest's fields are read, each with `missing_KEY`, and as text with `invalid_KEY`.
-FIELDS = "pack/manifest"
+#: Where fields of a manifest or description are read: `missing_KEY`, and `invalid_KEY` for text.
+FIELDS = ("pack/manifest", "pack/description")
 _READERS = {"required", "string", "text", "array", "texts", "mapping", "integer", "digest", "time"}
 _OF_FIELDS = ("f'missing_{key}'", "f'invalid_{key}'")
 _TAKERS = (ast.FunctionDef, ast.ClassDef)
@@ -125,7 +126,7 @@ def _of_a_field(call: ast.Call) -> Iterator[str]:
         if method in _READERS:
             yield f"missing_{key}"
         if method == "text" or (
-            method == "optional" and ast.unparse(call.args[1]).endswith(".text")
+            method == "optional" and re.search(r"\.text\b", ast.unparse(call.args[1]))
         ):
             yield f"invalid_{key}"
 

@@ -16,6 +16,7 @@ import pytest
 from attest.errors import UsageError
 from attest.limits import Limits
 from attest.pack.builder import build_pack
+from attest.pack.description import Description
 from attest.pack.manifest import ReferencedArtifact, Source
 from attest.pack.reader import open_pack
 
@@ -42,12 +43,14 @@ def test_what_was_built_reads_back(tmp_path: Path, evidence: Path) -> None:
         out,
         [evidence],
         stream="acme/prod",
-        sources=[Source(name="github", version="1.0", artifacts=6)],
-        references=[
-            ReferencedArtifact(
-                name="soc2", uri="https://trust.example/soc2", access_policy="nda_required"
-            )
-        ],
+        description=Description(
+            sources=(Source(name="github", version="1.0", artifacts=6),),
+            references=(
+                ReferencedArtifact(
+                    name="soc2", uri="https://trust.example/soc2", access_policy="nda_required"
+                ),
+            ),
+        ),
         generated_at=WHEN,
     )
     with open_pack(out) as pack:
@@ -236,14 +239,21 @@ def _build(out: str, inputs: list[str], **changes: object) -> Callable[[Path], o
         (_build("out.epack", ["evidence"], stream=""), "invalid_stream"),
         (_build("out.epack", ["evidence"], stream="\ud800"), "jcs_invalid"),
         (_build("out.epack", [], generated_at=datetime(2026, 1, 1)), "invalid_time"),  # noqa: DTZ001
-        (_build("out.epack", [], sources=[Source(name="")]), "invalid_name"),
+        (
+            _build("out.epack", [], description=Description(sources=(Source(name=""),))),
+            "invalid_name",
+        ),
         (
             _build(
                 "out.epack",
                 [],
-                references=[
-                    ReferencedArtifact(name="x", uri="http://x.example", access_policy="public")
-                ],
+                description=Description(
+                    references=(
+                        ReferencedArtifact(
+                            name="x", uri="http://x.example", access_policy="public"
+                        ),
+                    )
+                ),
             ),
             "insecure_scheme",
         ),
