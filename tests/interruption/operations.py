@@ -1,0 +1,81 @@
+"""What is interrupted: `python -m tests.interruption.operations NAME FOLDER` does it once.
+
+Each operation starts from a folder that `prepare` filled and changes one path in it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attest.pack.builder import build_pack
+from attest.pack.reader import open_pack
+from attest.pack.writer import add_attestation
+
+OUT = "out.epack"
+#: Made when everything is imported: what is done after it counts.
+BEGIN = "begin"
+_WHEN = datetime(2026, 11, 21, tzinfo=UTC)
+#: Larger than any buffer, and nothing that deflates.
+_NOISE = bytes((at * at * 31 + at // 256) % 251 for at in range(100_000))
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Make the folder that an operation starts from."""
+    inputs = folder / "in"
+    (inputs / "below").mkdir(parents=True)
+    (inputs / "a.txt").write_bytes(b"all is well\n" * 1000)
+    (inputs / "below" / "noise.bin").write_bytes(_NOISE)
+    if name != "build":
+        build_pack(folder / OUT, [inputs / "a.txt"], stream="old", generated_at=_WHEN)
+
+
+def _build(folder: Path) -> None:
+    build_pack(
+        folder / OUT, [folder / "in"], stream="new", generated_at=_WHEN, replace=_exists(folder)
+    )
+
+
+def _attest(folder: Path) -> None:
+    with open_pack(folder / OUT) as pack:
+        digest = pack.manifest_digest
+    add_attestation(
+        folder / OUT, "a.sigstore.json", b"{}", expect_manifest_digest=digest, replace=True
+    )
+
+
+def _exists(folder: Path) -> bool:
+    return (folder / OUT).exists()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Something that must happen wholly or not at all; it can be done again at any time."""
+
+    run: Callable[[Path], None]
+    target: str = OUT
+
+
+OPERATIONS = {
+    "build": Operation(run=_build),
+    "rebuild": Operation(run=_build),
+    "attest": Operation(run=_attest),
+}
+
+
+def warm_up(name: str, folder: Path) -> None:
+    """Do it once elsewhere, so that nothing is imported while it counts."""
+    prepare(name, folder)
+    OPERATIONS[name].run(folder)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    _, asked, place = sys.argv
+    warm_up(asked, Path(place) / "warm")
+    (Path(place) / BEGIN).mkdir()
+    OPERATIONS[asked].run(Path(place))

@@ -1,0 +1,169 @@
+"""A process that ends at any moment leaves the old file or the new one, never a mix."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.interruption.operations import BEGIN, OPERATIONS, prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+State: TypeAlias = "bytes | dict[str, State] | None"
+
+#: The ways to open, write, sync, replace, link, unlink and mkdir that a kernel may offer.
+SYSCALLS = ("open", "openat", "creat", "write", "pwrite64", "writev", "fsync", "fdatasync",
+            "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "rmdir",
+            "mkdir", "mkdirat", "fchmod", "chmod", "fchmodat", "ftruncate")  # fmt: skip
+#: A question mark: not every machine has every call.
+ALL = ",".join(f"?{name}" for name in SYSCALLS)
+
+
+def state(path: Path) -> State:
+    """What stands at a path: nothing, bytes, or a folder of such."""
+    if path.is_dir():
+        return {child.name: state(child) for child in path.iterdir()}
+    return path.read_bytes() if path.exists() else None
+
+
+def judge(name: str, folder: Path, new: State) -> bool:
+    """Hold what an interrupted operation left to the promise; whether the new content is there."""
+    operation = OPERATIONS[name]
+    target = folder / operation.target
+    started = folder.parent / f"{folder.name}.started"
+    prepare(name, started)
+    old, now = state(started / operation.target), state(target)
+    assert now in (old, new), "neither the old content nor the new one"
+    ours = {child.name for child in started.iterdir()} | {operation.target, BEGIN}
+    for child in folder.iterdir():
+        if child.name not in ours:  # a hidden temporary file or a lock, which no reader takes
+            assert re.fullmatch(r"\..*\.(tmp|lock)", child.name), child.name
+        elif child.name not in (operation.target, BEGIN):
+            assert state(child) == state(started / child.name), "an input changed"
+    if now != new or not isinstance(now, dict):  # what was left is in nobody's way
+        operation.run(folder)
+        assert state(target) == new
+    return now == new
+
+
+@cache
+def finished(name: str, folder: Path) -> State:
+    prepare(name, folder)
+    OPERATIONS[name].run(folder)
+    found = state(folder / OPERATIONS[name].target)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("fault", ["half", "litter", "input"])
+def test_a_mix_would_be_found(tmp_path: Path, fault: str) -> None:
+    new = finished("rebuild", tmp_path / "whole")
+    assert isinstance(new, bytes)
+    folder = tmp_path / "mixed"
+    prepare("rebuild", folder)
+    place = {"half": "out.epack", "litter": "out.epack.1", "input": "in/a.txt"}[fault]
+    (folder / place).write_bytes(new[:-1])
+    with pytest.raises(AssertionError):
+        judge("rebuild", folder, new)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_end_at_any_call_of_ours(tmp_path: Path, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.interruption.wrapped", name, tmp_path / "runs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    calls = done.stdout.split()
+    assert {"open", "write", "fsync"} <= set(calls)
+    new = finished(name, tmp_path / "whole")
+    results = [
+        judge(name, tmp_path / "runs" / str(index), new) for index in range(1, len(calls) + 1)
+    ]
+    # First the old content, from one call on the new one.
+    assert results == sorted(results)
+    assert not results[0]
+    assert results[-1]
+
+
+def _strace(options: list[str], name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    command = ["strace", "-f", "-qq", "-e", f"trace={ALL}", *options]
+    return subprocess.run(
+        [*command, sys.executable, "-m", "tests.interruption.operations", name, folder],
+        cwd=ROOT,
+        # A run that compiles modules would make other calls than the next one.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@cache
+def _tracer_fault() -> str | None:
+    """Why no process can be traced here, or None."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    done = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, sys.executable, "-c", ""],
+        capture_output=True,
+        check=False,
+    )
+    return None if done.returncode == 0 else "strace may not trace here"
+
+
+def _calls(log: Path) -> list[tuple[str, int]]:
+    """The calls after the beginning, each with how many of its name came before and with it."""
+    seen: Counter[str] = Counter()
+    found: list[tuple[str, int]] = []
+    begun = False
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = re.match(r"\d+ +(\w+)\(", line)
+        if match is None:
+            continue
+        name = match[1]
+        seen[name] += 1
+        if begun:
+            found.append((name, seen[name]))
+        begun = begun or (name.startswith("mkdir") and f'{BEGIN}"' in line)
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_kill_at_any_system_call(tmp_path: Path, name: str) -> None:
+    fault = _tracer_fault()
+    if fault is not None:
+        pytest.skip(fault)
+    log = tmp_path / "log"
+    prepare(name, tmp_path / "traced")
+    done = _strace(["-o", str(log)], name, tmp_path / "traced")
+    assert done.returncode == 0, done.stderr
+    calls = _calls(log)
+    assert {"openat", "write", "fsync"} <= {call for call, _ in calls}
+    new = finished(name, tmp_path / "whole")
+    results = []
+    for call, number in calls:
+        folder = tmp_path / f"{call}{number}"
+        prepare(name, folder)
+        inject = f"inject={call}:signal=KILL:when={number}"
+        killed = _strace(["-o", os.devnull, "-e", inject], name, folder)
+        assert killed.returncode in (-9, 137), (call, number, killed.stderr)
+        assert (folder / BEGIN).is_dir()
+        results.append(judge(name, folder, new))
+    assert not results[0]
+    assert results == sorted(results)
+    assert results[-1]
