@@ -16,6 +16,8 @@ from attest.pack.directory import Directory, read_directory
 from attest.pack.local import Entry
 
 _CHUNK = 262_144
+#: Up to here an entry is read in one piece.
+_SMALL = 65_536
 
 
 class Archive:
@@ -79,15 +81,15 @@ class Archive:
 
         Source: Evidence Pack R-052, R-053.
         """
+        if entry.size <= _SMALL and entry.compressed <= _SMALL:
+            yield self._whole(entry)
+            return
         crc = 0
         pieces = self._inflated(entry) if entry.method == records.DEFLATED else self._raw(entry)
         for piece in pieces:
             crc = zlib.crc32(piece, crc)
             yield piece
-        if crc != entry.crc:
-            raise MalformedEvidence(
-                "crc_mismatch", "the content does not have its ZIP checksum", where=entry.name
-            )
+        _check_crc(entry, crc)
 
     def read(self, entry: Entry, *, limit: int, code: str) -> bytes:
         """A whole entry in memory.
@@ -105,6 +107,22 @@ class Archive:
                 code, f"has {entry.size} bytes, more than {limit}", where=entry.name, rule="R-051"
             )
         return b"".join(self.chunks(entry))
+
+    def _whole(self, entry: Entry) -> bytes:
+        """A small entry in one piece: what `_raw` and `_inflated` do, without their steps."""
+        data = self.read_at(entry.data, entry.compressed)
+        if entry.method == records.DEFLATED:
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                data = inflater.decompress(data, entry.size + 1)
+            except zlib.error as error:
+                raise _damaged(entry, f"the deflated content is damaged: {error}") from None
+            if inflater.unused_data or len(data) > entry.size:
+                raise _damaged(entry, "the content goes on after its declared end")
+            if len(data) < entry.size or not inflater.eof:
+                raise _damaged(entry, "the content ends before its declared size")
+        _check_crc(entry, zlib.crc32(data))
+        return data
 
     def _raw(self, entry: Entry) -> Iterator[bytes]:
         for at in range(0, entry.compressed, _CHUNK):
@@ -132,6 +150,13 @@ class Archive:
                     yield piece
         if left or not inflater.eof:
             raise _damaged(entry, "the content ends before its declared size")
+
+
+def _check_crc(entry: Entry, crc: int) -> None:
+    if crc != entry.crc:
+        raise MalformedEvidence(
+            "crc_mismatch", "the content does not have its ZIP checksum", where=entry.name
+        )
 
 
 def _damaged(entry: Entry, message: str) -> MalformedEvidence:

@@ -1,0 +1,127 @@
+"""Every artifact of a pack read and judged: large ones on all cores, small ones in turn."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from attest.pack.manifest_model import EmbeddedArtifact
+
+#: Told bytes done and bytes in all, in the caller's thread.
+Progress: TypeAlias = Callable[[int, int], None]
+
+#: Below this the interpreter's lock costs more than a second core gives.
+LARGE = 65_536
+#: Each holds a few pieces of 256 KiB, so that this bounds the memory.
+MOST_WORKERS = 8
+
+
+def check_artifacts(
+    artifacts: Sequence[EmbeddedArtifact],
+    pieces: Callable[[EmbeddedArtifact], Iterator[bytes]],
+    *,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> None:
+    """Read all artifacts to their ends; of several bad ones the first in order is reported.
+
+    Args:
+        artifacts: in the order of the manifest.
+        pieces: reads one and raises if it is bad; called in several threads at once.
+        progress: told in the caller's thread how far it has come.
+        workers: threads for the large ones, the caller's included; one per core if not given.
+
+    Raises:
+        AttestError: what `pieces` raised for the first bad artifact.
+    """
+    _Run(artifacts, pieces, progress).check(min(workers or _cores(), MOST_WORKERS))
+
+
+class _Run:
+    """One pass over the artifacts, shared by its threads."""
+
+    def __init__(
+        self,
+        artifacts: Sequence[EmbeddedArtifact],
+        pieces: Callable[[EmbeddedArtifact], Iterator[bytes]],
+        progress: Progress | None,
+    ) -> None:
+        self._artifacts = artifacts
+        self._pieces = pieces
+        self._progress = progress
+        self._total = sum(item.size for item in artifacts)
+        self._done = 0
+        self._lock = threading.Lock()
+        self._errors: dict[int, Exception] = {}
+        #: Nothing from here on needs to be read: it cannot be the first bad one.
+        self._end = len(artifacts)
+
+    def check(self, workers: int) -> None:
+        large: list[int] = []
+        for index, artifact in enumerate(self._artifacts):
+            if artifact.size > LARGE:
+                large.append(index)
+            elif index < self._end:
+                self._judge(index, tell=True)
+        todo = iter(large)  # taken in order, so that none before a bad one is left unread
+        threads = [
+            threading.Thread(target=self._work, args=(todo,), daemon=True)
+            for _ in range(min(workers, len(large)) - 1)
+        ]
+        started: list[threading.Thread] = []
+        try:
+            for thread in threads:
+                thread.start()
+                started.append(thread)
+            self._work(todo, tell=True)
+            for thread in started:
+                while thread.is_alive():
+                    thread.join(0.1)
+                    self._tell()
+        except BaseException:
+            self._end = 0  # interrupted: the others stop after the piece they have
+            raise
+        finally:
+            for thread in started:
+                thread.join()
+        if self._errors:
+            raise self._errors[min(self._errors)]
+        self._tell()
+
+    def _work(self, todo: Iterator[int], *, tell: bool = False) -> None:
+        while True:
+            with self._lock:
+                index = next(todo, self._end)
+            if index >= self._end:
+                return
+            self._judge(index, tell=tell)
+
+    def _judge(self, index: int, *, tell: bool) -> None:
+        try:
+            self._read(index, tell=tell)
+        except Exception as error:  # noqa: BLE001 - raised in the caller's thread, by order
+            with self._lock:
+                self._errors[index] = error
+                self._end = min(self._end, index)
+
+    def _read(self, index: int, *, tell: bool) -> None:
+        for piece in self._pieces(self._artifacts[index]):
+            if index >= self._end:
+                return
+            with self._lock:
+                self._done += len(piece)
+            if tell:
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
