@@ -335,6 +335,7 @@ def test_two_authorities_of_one_root_are_told_apart() -> None:
 def trusted_json(tsa: TimestampAuthority) -> Json:
     chain = [{"rawBytes": b64(item.public_bytes(Encoding.DER))} for item in tsa.chain]
     return {
+        "subject": {"organization": "other", "commonName": "other"},
         "uri": "https://tsa.other.example",
         "certChain": {"certificates": chain},
         "validFor": {"start": "2020-01-01T00:00:00Z"},

@@ -162,10 +162,16 @@ def root_json(edit: Callable[[Json], object] | None = None) -> Json:
     return root
 
 
+#: The JSON of every root made here, by its SHA-256, for other clients to read.
+ROOT_FILES: dict[bytes, bytes] = {}
+
+
 def parse_root(root: Json) -> TrustRoot:
-    return TrustRoot.from_bytes(
-        json.dumps(root).encode(), profile=InstanceProfile.private("virtual"), where="virtual root"
-    )
+    data = json.dumps(root).encode()
+    profile = InstanceProfile.private("virtual")
+    parsed = TrustRoot.from_bytes(data, profile=profile, where="virtual root")
+    ROOT_FILES[parsed.sha256] = data
+    return parsed
 
 
 ROOT = parse_root(root_json())

@@ -1,0 +1,56 @@
+"""What `sigstore` says of the evidence that the engine's tests accept, and where it may differ."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+from attest.engine.content import ArtifactContent, PackContent
+from tests.engine.virtual_evidence import ACCEPTED
+from tests.engine.virtual_instance import ROOT_FILES
+from tests.peer import Peer
+
+#: Tests whose evidence `sigstore` refuses, and the heading in docs/differences.md that says why.
+DIFFERING = {
+    "test_a_body_in_another_layout_of_the_same_certificate": "certificate-layout",
+    "test_a_ca_that_the_bundle_brings_is_not_trusted[0.3]": "chain-in-v03",
+    "test_a_good_leaf_passes[ed25519]": "other-keys",
+    "test_a_good_leaf_passes[p384]": "other-keys",
+    "test_a_good_leaf_passes[p521]": "other-keys",
+    "test_a_good_leaf_passes[rsa]": "other-keys",
+    "test_a_promise_alone_serves_in_version_01_only_and_is_no_proof": "promise-alone",
+    "test_a_second_promise[again]": "several-scts",
+    "test_a_second_promise[unknown counts for nothing]": "several-scts",
+    "test_a_statement_about_this_artifact[sha384]": "other-digests",
+    "test_a_statement_about_this_artifact[sha512 only]": "other-digests",
+    "test_a_user_name_is_a_name": "user-names",
+    "test_an_unknown_log_beside_a_known_one_counts_for_nothing": "several-log-entries",
+    "test_numbers_may_be_numbers_too": "integers-as-numbers",
+    "test_old_bundles_pass_in_full_form": "chain-in-v03",
+    "test_windows_of_a_timestamp_authority_include_their_ends[True]": "last-moment",
+}
+
+
+@cache
+def peer(root: bytes, identity: str, issuer: str) -> Peer:
+    return Peer(ROOT_FILES[root], identity=identity, issuer=issuer)
+
+
+def digest_of(content: PackContent | ArtifactContent) -> bytes:
+    if isinstance(content, PackContent):
+        return content.manifest_digest
+    return content.digest_of("sha256") or b""
+
+
+def objections() -> list[str]:
+    """What `sigstore` has against the bundles that were accepted."""
+    found: list[str] = []
+    for data, content, root, attestation in ACCEPTED:
+        identity = attestation.identity
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd certificates, as the command does
+            verifier = peer(root.sha256, identity.subject, identity.issuer)
+            objection = verifier.objection(data, digest_of(content))
+        if objection is not None:
+            found.append(objection)
+    return found
