@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SOURCES := attest tests $(wildcard bench)
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-full test-extra lint format bench lock clean
+.PHONY: demo test test-full test-extra fuzz lint format bench lock clean
 
 demo: $(READY)
 	@$(BIN)/attest demo
@@ -20,9 +20,15 @@ test: lint
 test-full: lint
 	@$(PYTEST) -m "not extra"
 
-# What needs a browser, npm packages or an HSM; here a skipped test is a failed one.
+# What needs another language's tools (Go, Node), a browser or an HSM; here a skipped test is a
+# failed one.
 test-extra: $(READY)
 	@$(PYTEST) -m extra --no-skips
+
+# Nearly right archives against the pack reader, from a new seed each time.
+FUZZ_SECONDS ?= 300
+fuzz: $(READY)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 
 lint: $(READY)
 	@$(BIN)/mypy $(SOURCES)
