@@ -28,6 +28,7 @@ from tests.engine.virtual_evidence import (
 )
 from tests.engine.virtual_instance import (
     HERE,
+    NOW,
     Json,
     b64,
     parse_root,
@@ -55,9 +56,23 @@ def too_short(entry: Json) -> None:
     proof_of(entry)["hashes"].pop()
 
 
+def swap(entry: Json) -> None:
+    hashes = proof_of(entry)["hashes"]
+    assert hashes != hashes[::-1]
+    hashes.reverse()
+
+
+def grow_logs() -> None:
+    """Add entries until the next one's proof has several hashes: one for each bit of the size."""
+    while HERE.rekor1.size.bit_count() < 2:
+        HERE.rekor1.add(b"{}", at=NOW)
+    while HERE.rekor2.size.bit_count() < 2:
+        HERE.rekor2.add(b"{}")
+
+
 PROOFS: dict[str, tuple[Edit, Verdict]] = {
     "wrong hash": (lambda e: set_at(proof_of(e)["hashes"], (0,), b64(bytes(32))), PROOF),
-    "hashes swapped": (lambda e: proof_of(e)["hashes"].reverse(), PROOF),
+    "hashes swapped": (swap, PROOF),
     "too long": (too_long, PROOF),
     "too short": (too_short, PROOF),
     "no hashes": (lambda e: proof_of(e).update(hashes=[]), PROOF),
@@ -88,6 +103,7 @@ PROOFS: dict[str, tuple[Edit, Verdict]] = {
 @pytest.mark.parametrize("name", PROOFS)
 def test_a_proof_that_does_not_lead_to_the_root(name: str, kind: str) -> None:
     edit, expected = PROOFS[name]
+    grow_logs()
     assert verdict(edited(KINDS[kind], edit)) == expected
 
 
