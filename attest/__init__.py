@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attest.api.build import build as build
     from attest.api.inspect import inspect as inspect
+    from attest.api.merge import merge as merge
     from attest.api.sign import Signed as Signed
     from attest.api.sign import sign as sign
     from attest.api.verify import verify as verify
@@ -55,6 +56,7 @@ _HOME = {
     "VerificationFailed": "attest.errors",
     "build": "attest.api.build",
     "inspect": "attest.api.inspect",
+    "merge": "attest.api.merge",
     "open_pack": "attest.pack.reader",
     "sign": "attest.api.sign",
     "verify": "attest.api.verify",

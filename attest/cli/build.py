@@ -83,35 +83,41 @@ def run(args: argparse.Namespace, context: Context) -> int:
         replace=args.replace,
         limits=context.settings.limits,
     )
-    show_built(built, context)
+    if context.wants_json:
+        context.result_json(built_json(built))
+        return EXIT_OK
+    context.result("\n".join(built_lines(built)))
+    context.say(f"to sign it: attest sign {escape(str(built.path))}")
     return EXIT_OK
 
 
-def show_built(built: Built, context: Context) -> None:
-    """Print what a new pack is called by."""
-    generated_at = f"{built.generated_at:%Y-%m-%dT%H:%M:%SZ}"
-    if context.wants_json:
-        context.result_json(
-            {
-                "path": str(built.path),
-                "stream": built.stream,
-                "artifacts": built.artifacts,
-                "bytes": built.bytes,
-                "generated_at": generated_at,
-                "pack_digest": built.pack_digest,
-                "manifest_digest": built.manifest_digest,
-            }
-        )
-        return
-    context.result(
-        f"pack             {escape(str(built.path))}\n"
-        f"stream           {escape(built.stream)}\n"
-        f"generated at     {generated_at}\n"
-        f"artifacts        {built.artifacts} ({built.bytes} bytes)\n"
-        f"pack digest      {built.pack_digest}\n"
-        f"manifest digest  {built.manifest_digest}"
-    )
-    context.say(f"to sign it: attest sign {escape(str(built.path))}")
+def built_json(built: Built) -> dict[str, JSON]:
+    """What a new pack is called by, as JSON."""
+    return {
+        "path": str(built.path),
+        "stream": built.stream,
+        "artifacts": built.artifacts,
+        "bytes": built.bytes,
+        "generated_at": _utc(built),
+        "pack_digest": built.pack_digest,
+        "manifest_digest": built.manifest_digest,
+    }
+
+
+def built_lines(built: Built) -> list[str]:
+    """What a new pack is called by, as lines of text."""
+    return [
+        f"pack             {escape(str(built.path))}",
+        f"stream           {escape(built.stream)}",
+        f"generated at     {_utc(built)}",
+        f"artifacts        {built.artifacts} ({built.bytes} bytes)",
+        f"pack digest      {built.pack_digest}",
+        f"manifest digest  {built.manifest_digest}",
+    ]
+
+
+def _utc(built: Built) -> str:
+    return f"{built.generated_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _source(text: str) -> dict[str, JSON]:

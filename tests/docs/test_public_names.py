@@ -36,6 +36,7 @@ PUBLIC = [
     "__version__",
     "build",
     "inspect",
+    "merge",
     "open_pack",
     "sign",
     "verify",
