@@ -165,8 +165,8 @@ def _read_central(data: bytes, count: int) -> list[CentralRecord]:
 def _judge_central(
     fields: tuple[int, ...], raw_name: bytes, raw_extra: bytes, record: bytes
 ) -> CentralRecord:
-    _made, needed, flags, method, _time, _date, crc, compressed, size = fields[:9]
-    disk, _internal, attributes, offset = fields[12:16]
+    _made, needed, flags, method, _time, _date, crc, compressed, size, *rest = fields
+    _name_size, _extra_size, _comment_size, disk, _internal, attributes, offset = rest
     name = _decode_name(raw_name, flags)
     if flags & 0x2041:  # encrypted, strongly encrypted, masked
         raise MalformedEvidence("encrypted_entry", "the entry is encrypted", where=name)
@@ -178,29 +178,22 @@ def _judge_central(
             f"compression method {method} is neither stored nor deflated",
             where=name,
         )
-    extra = read_extra(raw_extra, raw_name, name)
-    large = extra.get(records.ZIP64_EXTRA)
-    wanted = [value == records.MAX32 for value in (size, compressed, offset)]
-    if (large is None and any(wanted)) or (large is not None and len(large) != 8 * sum(wanted)):
-        raise broken("the ZIP64 field lacks values or has some that nothing asks for", name)
-    if large is not None:
-        values = iter(struct.unpack(f"<{sum(wanted)}Q", large))
-        size, compressed, offset = (
-            next(values) if is_large else small
-            for is_large, small in zip(wanted, (size, compressed, offset), strict=True)
-        )
+    if raw_extra or records.MAX32 in (size, compressed, offset):
+        large = read_extra(raw_extra, raw_name, name).get(records.ZIP64_EXTRA)
+        size, compressed, offset = _resolve_zip64((size, compressed, offset), large, name)
     check_path(name.removesuffix("/"), where=name)
     _check_type(name, attributes)
-    return CentralRecord(
-        name=name,
-        raw_name=raw_name,
-        flags=flags,
-        method=method,
-        crc=crc,
-        compressed=compressed,
-        size=size,
-        offset=offset,
-        record=record,
+    return CentralRecord(name, raw_name, flags, method, crc, compressed, size, offset, record)
+
+
+def _resolve_zip64(values: tuple[int, ...], large: bytes | None, name: str) -> tuple[int, ...]:
+    """Size, compressed size and offset, each from the ZIP64 field where it says so."""
+    wanted = [value == records.MAX32 for value in values]
+    if (large is None and any(wanted)) or (large is not None and len(large) != 8 * sum(wanted)):
+        raise broken("the ZIP64 field lacks values or has some that nothing asks for", name)
+    wide = iter(struct.unpack(f"<{sum(wanted)}Q", large or b""))
+    return tuple(
+        next(wide) if is_large else small for is_large, small in zip(wanted, values, strict=True)
     )
 
 

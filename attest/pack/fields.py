@@ -64,10 +64,11 @@ class Fields:
 
     def string(self, key: str, rule: str | None = None) -> str:
         """A required string."""
+        value = self._members.get(key)
+        if isinstance(value, str):
+            return value
         value = self.required(key, rule)
-        if not isinstance(value, str):
-            raise self.fail("invalid_type", key, f"must be a string, is {_name(value)}", rule)
-        return value
+        raise self.fail("invalid_type", key, f"must be a string, is {_name(value)}", rule)
 
     def text(self, key: str, rule: str | None = None) -> str:
         """A required string that is not empty, else `invalid_KEY`."""
@@ -103,12 +104,15 @@ class Fields:
 
     def integer(self, key: str, rule: str = "R-027") -> int:
         """A whole number from 0 to 2^53-1 in any JSON notation."""
-        value = self.required(key, rule)
+        value = self._members.get(key)
+        if value is None:
+            value = self.required(key, rule)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if (
             not isinstance(value, int)
-            or isinstance(value, bool)
+            or value is True
+            or value is False
             or not 0 <= value <= MAX_SAFE_INTEGER
         ):
             raise self.fail("invalid_number", key, "must be a whole number from 0 to 2^53-1", rule)

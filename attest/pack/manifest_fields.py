@@ -50,6 +50,8 @@ _EMBEDDED = frozenset(
     ]
 )
 REFERENCE = frozenset(["type", "name", "uri", "access", "digest"])
+_PLAIN = frozenset(["type", "path", "digest", "size", "content_type"])
+_ARTIFACT = _EMBEDDED | REFERENCE
 _ACCESS = frozenset({"policy"})
 _PROVENANCE = frozenset(["type", "merged_at", "merged_by", "source_packs"])
 _SOURCE_PACK = frozenset(
@@ -135,25 +137,32 @@ def read_source(value: JSON, where: str) -> model.Source:
 
 def _read_artifact(value: JSON, where: str) -> model.Artifact:
     # The type decides which fields are known, so it is read before anything else.
-    fields = Fields(value, where=where, known=_EMBEDDED | REFERENCE)
+    if isinstance(value, dict) and value.get("type") == "embedded":
+        return _read_embedded(value, Fields(value, where=where, known=_EMBEDDED))
+    fields = Fields(value, where=where, known=_ARTIFACT)
     artifact_type = fields.string("type", "R-032")
-    if artifact_type == "embedded":
-        return _read_embedded(Fields(value, where=where, known=_EMBEDDED))
     if artifact_type == "reference":
         return read_reference(Fields(value, where=where, known=REFERENCE))
     raise fields.fail("invalid_type", "type", "must be 'embedded' or 'reference'", "R-032")
 
 
-def _read_embedded(fields: Fields) -> model.EmbeddedArtifact:
+def _read_embedded(value: Mapping[str, JSON], fields: Fields) -> model.EmbeddedArtifact:
     path = fields.string("path", "R-033")
     check_path(path)
     if not path.startswith(model.ARTIFACTS):
         raise fields.fail("artifact_outside_directory", "path", "must be below artifacts/", "R-005")
+    digest = fields.digest("digest", "R-033")
+    size = fields.integer("size", "R-033")
+    content_type = fields.optional("content_type", fields.string)
+    if value.keys() <= _PLAIN:  # there may be ten thousand, and most say nothing more
+        return model.EmbeddedArtifact(
+            path=path, digest=digest, size=size, content_type=content_type
+        )
     return model.EmbeddedArtifact(
         path=path,
-        digest=fields.digest("digest", "R-033"),
-        size=fields.integer("size", "R-033"),
-        content_type=fields.optional("content_type", fields.string),
+        digest=digest,
+        size=size,
+        content_type=content_type,
         display_name=fields.optional("display_name", fields.string),
         description=fields.optional("description", fields.string),
         collected_at=fields.optional("collected_at", fields.time),

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attest.errors import MalformedEvidence
-from attest.pack.paths import check_path, windows_canonical
+from attest.pack.paths import (
+    _PLAIN,
+    MAX_PATH_BYTES,
+    _check_by_rule,
+    check_path,
+    windows_canonical,
+)
 
 TWO = "é"  # two bytes of UTF-8
 
@@ -108,3 +118,35 @@ def test_every_numbered_device_name_is_refused() -> None:
 )
 def test_windows_canonical_form(path: str, canonical: str) -> None:
     assert windows_canonical(path) == canonical
+
+
+def _by_rule(path: str) -> bool:
+    try:
+        _check_by_rule(path, path)
+    except MalformedEvidence:
+        return False
+    return True
+
+
+@given(st.from_regex(_PLAIN, fullmatch=True))
+def test_what_is_taken_as_plain_breaks_no_rule(path: str) -> None:
+    assert len(path) > MAX_PATH_BYTES or _by_rule(path)
+
+
+def test_no_short_path_is_plain_that_breaks_a_rule() -> None:
+    words = ["", "a", "Z9", ".", "-", "_", " ", "/", "con", "COM1", "lpt0", "nul", "x" * 79, "é"]
+    for parts in product(words, repeat=4):
+        path = "".join(parts)
+        assert not _PLAIN.fullmatch(path) or _by_rule(path), path
+    for path in (
+        "a\n",
+        "a/",
+        "a/b\n",
+        "con",
+        "con.txt",
+        "b/NUL.tar.gz",
+        "x" * 81,
+        "\u212a",
+        "a.b.",
+    ):
+        assert not _PLAIN.fullmatch(path), path
