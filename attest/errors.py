@@ -35,6 +35,8 @@ class AttestError(Exception):
     """
 
     exit_code: ClassVar[Literal[1, 2]] = 2
+    #: What to do where the error itself has no hint.
+    advice: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -63,12 +65,14 @@ class MalformedEvidence(AttestError):
     """The evidence does not follow its published format."""
 
     exit_code: ClassVar[Literal[1, 2]] = 1
+    advice = "do not use it: it is damaged or wrongly made; ask whoever made it for a new one"
 
 
 class VerificationFailed(AttestError):
     """A signature, proof, time or digest does not verify."""
 
     exit_code: ClassVar[Literal[1, 2]] = 1
+    advice = "do not trust it: it was changed, or is not what it claims to be"
 
 
 class Untrusted(VerificationFailed):
@@ -91,6 +95,8 @@ class PolicyFileError(AttestError):
 
 class TrustError(AttestError):
     """There is no usable trust material: no verdict."""
+
+    advice = "get it again from whoever runs the instance"
 
 
 class NetworkError(AttestError):

@@ -31,7 +31,9 @@ def open_file(path: Path | str) -> Iterator[BinaryIO]:
     # Judged before Python wraps it, which refuses a folder with an error of its own.
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UsageError("unreadable_file", "is not a regular file", where=str(path))
+        raise UsageError(
+            "unreadable_file", "is not a regular file", where=str(path), hint="name a file"
+        )
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
         yield file
 
@@ -57,4 +59,9 @@ def read_file(path: Path | str, *, limit: int) -> bytes:
 def unreadable(error: Exception, path: Path | str) -> UsageError:
     """The error for a file that cannot be opened or read; the caller raises it."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return UsageError("unreadable_file", f"cannot be read: {reason}", where=str(path))
+    return UsageError(
+        "unreadable_file",
+        f"cannot be read: {reason}",
+        where=str(path),
+        hint="check the path, and who may read it",
+    )

@@ -18,10 +18,10 @@ def error_lines(error: AttestError) -> list[str]:
     places = [place for place in (error.where, error.rule) if place]
     place = f" ({escape('; '.join(places))})" if places else ""
     lines = [f"error: {error.code}: {escape(error.message)}{place}"]
-    if error.hint:
+    if hint := error.hint or error.advice:
         # A hint may end in lines to copy: indented as a workflow file has them below a job, and
         # so that none can pass for a line of ours.
-        first, *more = error.hint.splitlines()
+        first, *more = hint.splitlines()
         lines += [f"hint: {escape(first)}", *(f"    {escape(line)}" for line in more)]
     return lines
 

@@ -62,7 +62,7 @@ def error_to_json(error: AttestError) -> dict[str, JSON]:
     return {
         "code": error.code,
         "message": error.message,
-        "hint": error.hint,
+        "hint": error.hint or error.advice,
         "where": error.where,
     }
 

@@ -68,8 +68,8 @@ def _error(report: Report) -> Iterator[str]:
                 yield f"  required: {escape(requirement.require)}"
                 # Each on a line of its own, so that it can be copied into a command or policy.
                 yield from (f"    {escape(line, limit=2000)}" for line in requirement.why)
-    if error.hint is not None:
-        yield f"  hint: {escape(error.hint)}"
+    if hint := error.hint or error.advice:
+        yield f"  hint: {escape(hint)}"
 
 
 def _facts(report: Report) -> Iterator[str]:

@@ -244,6 +244,25 @@ def test_talk_that_nobody_can_hear_does_not_stop_the_work(tmp_path: Path) -> Non
     assert (done.returncode, (tmp_path / "o.epack").exists()) == (0, True)
 
 
+BAD_BUNDLES = {
+    "cut off": b'{"mediaType": "application/vnd.dev',
+    "a key twice": b'{"mediaType": "a", "mediaType": "b"}',
+    "not a bundle": b"{}",
+    "too large": b" " * (16 * 1_048_576 + 1),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BUNDLES)
+def test_bad_evidence_is_told_with_what_to_do(run: Run, tmp_path: Path, name: str) -> None:
+    bundle = tmp_path / "bundle.json"
+    bundle.write_bytes(BAD_BUNDLES[name])
+    ended = run("verify", __file__, "--bundle", str(bundle), *WHO)
+    assert (ended.code, ended.stderr) == (1, "")
+    assert "  hint: do not use it" in ended.stdout
+    ended = run("verify", __file__, "--bundle", str(bundle), *WHO, "--output", "json")
+    assert json.loads(ended.stdout)["error"]["hint"].startswith("do not use it")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
 def test_a_closed_output_is_no_verdict() -> None:
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} --help >&-"

@@ -139,6 +139,6 @@ def test_the_kind_of_error_decides_result_and_exit_code(
     assert document["error"] == {
         "code": error.code,
         "message": error.message,
-        "hint": None,
+        "hint": error.advice,
         "where": None,
     }
