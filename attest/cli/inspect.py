@@ -30,5 +30,5 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Print what the target says of itself."""
     found = inspect(args.target, limits=context.settings.limits)
     context.result(render_json(found) if context.wants_json else render_text(found))
-    malformed = any(bundle.problem is not None for bundle in found.bundles)
+    malformed = any(bundle.problem is not None for bundle in (*found.bundles, *found.carried))
     return EXIT_VERDICT if malformed else EXIT_OK

@@ -10,8 +10,9 @@ from typing import Literal
 
 from attest.claims import CertificateIdentity
 from attest.errors import AttestError
-from attest.pack.manifest import EmbeddedArtifact, Manifest
+from attest.pack.manifest import Manifest
 from attest.report.json import error_to_json
+from attest.report.manifest import manifest_json, manifest_lines
 from attest.report.model import utc
 from attest.statement import Statement
 from attest.strictjson import JSON
@@ -47,12 +48,16 @@ class ClaimedBundle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inspection:
-    """What a target says, UNVERIFIED: its manifest if it is a pack, and its bundles."""
+    """What a target says, UNVERIFIED: its manifest if it is a pack, and its bundles.
+
+    `carried` are the attestations of source packs that a merged pack carries in its provenance.
+    """
 
     target: str
     manifest: Manifest | None
     manifest_digest: bytes | None
     bundles: tuple[ClaimedBundle, ...]
+    carried: tuple[ClaimedBundle, ...] = ()
 
 
 def render_text(inspection: Inspection) -> str:
@@ -63,33 +68,21 @@ def render_text(inspection: Inspection) -> str:
 def _lines(inspection: Inspection) -> Iterator[str]:
     yield f"UNVERIFIED: {escape(inspection.target)}"
     if inspection.manifest is not None:
-        yield from _manifest(inspection.manifest)
+        for line in manifest_lines(inspection.manifest):
+            yield f"  {line}"
     if inspection.manifest_digest is not None:
         yield f"  manifest digest: {inspection.manifest_digest.hex()}"
     if not inspection.bundles:
         yield "  no attestations"
     for bundle in inspection.bundles:
-        yield from _bundle(bundle)
+        yield from _bundle("attestation", bundle)
+    for bundle in inspection.carried:
+        yield from _bundle("carried attestation", bundle)
     yield "  nothing above was checked: use `attest verify`"
 
 
-def _manifest(manifest: Manifest) -> Iterator[str]:
-    yield f"  stream: {escape(manifest.stream)}"
-    yield f"  generated at: {utc(manifest.generated_at)}"
-    yield f"  pack digest: {escape(manifest.pack_digest)}"
-    for source in manifest.sources:
-        version = "" if source.version is None else f"@{escape(source.version)}"
-        yield f"  source: {escape(source.name)}{version}"
-    yield f"  artifacts: {len(manifest.artifacts)}"
-    for artifact in manifest.artifacts:
-        if isinstance(artifact, EmbeddedArtifact):
-            yield f"    {escape(artifact.path)}  {artifact.size} bytes  {artifact.digest}"
-        else:
-            yield f"    {escape(artifact.name)}  reference to {escape(artifact.uri)}"
-
-
-def _bundle(bundle: ClaimedBundle) -> Iterator[str]:
-    yield f"  attestation {escape(bundle.file)} (UNVERIFIED)"
+def _bundle(label: str, bundle: ClaimedBundle) -> Iterator[str]:
+    yield f"  {label} {escape(bundle.file)} (UNVERIFIED)"
     if bundle.problem is not None:
         yield f"    malformed: {bundle.problem.code}: {escape(bundle.problem.message)}"
         return
@@ -118,25 +111,11 @@ def render_json(inspection: Inspection) -> str:
         "verified": False,
         "target": inspection.target,
         "manifest_digest": None if digest is None else digest.hex(),
-        "manifest": None if manifest is None else _manifest_json(manifest),
+        "manifest": None if manifest is None else manifest_json(manifest),
         "attestations": [_bundle_json(bundle) for bundle in inspection.bundles],
+        "carried_attestations": [_bundle_json(bundle) for bundle in inspection.carried],
     }
     return json.dumps(value, ensure_ascii=True)
-
-
-def _manifest_json(manifest: Manifest) -> JSON:
-    return {
-        "stream": manifest.stream,
-        "generated_at": utc(manifest.generated_at),
-        "pack_digest": manifest.pack_digest,
-        "sources": [{"name": item.name, "version": item.version} for item in manifest.sources],
-        "artifacts": [
-            {"type": "embedded", "path": item.path, "size": item.size, "digest": item.digest}
-            if isinstance(item, EmbeddedArtifact)
-            else {"type": "reference", "name": item.name, "uri": item.uri, "digest": item.digest}
-            for item in manifest.artifacts
-        ],
-    }
 
 
 def _bundle_json(bundle: ClaimedBundle) -> JSON:
