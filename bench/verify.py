@@ -58,10 +58,14 @@ class Case:
 
 
 def main() -> None:
-    """Run both comparisons."""
+    """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="paired rounds of each comparison")
-    rounds = parser.parse_args().rounds
+    measure(parser.parse_args().rounds)
+
+
+def measure(rounds: int) -> None:
+    """Run both comparisons, in so many rounds."""
     with tempfile.TemporaryDirectory() as folder:
         pack, cases = prepare(Path(folder))
         cold(pack, cases[0], rounds)
