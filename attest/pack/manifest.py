@@ -112,7 +112,7 @@ def manifest_digest(data: bytes) -> bytes:
 def pack_digest(artifacts: Iterable[Artifact]) -> str:
     """The digest over all embedded artifacts, `sha256:` and lowercase hex.
 
-    Source: Evidence Pack R-042 to R-045.
+    Source: Evidence Pack R-003, R-042 to R-045.
     """
     lines = sorted(
         f"{item.path}\t{item.digest}\n".encode()
@@ -124,6 +124,8 @@ def pack_digest(artifacts: Iterable[Artifact]) -> str:
 
 def to_bytes(manifest: Manifest) -> bytes:
     """The bytes of `manifest.json`: the JCS form, so that its SHA-256 is the manifest digest.
+
+    Identifiers of profiles are written as they were read, never another in their place (R-028e).
 
     Raises:
         MalformedEvidence: `jcs_invalid` for values that JCS cannot write.

@@ -95,7 +95,7 @@ def merge_packs(
             `output_inside_input`, the codes of `check_path` and `check_unique` for the new
             paths, `too_many_artifacts`, and those of `assemble`.
 
-    Source: Evidence Pack "Provenance (Merged Packs)", R-018 to R-020a, R-028e, R-034.
+    Source: Evidence Pack "Provenance (Merged Packs)", R-018 to R-020a, R-028e, R-028f, R-034.
     """
     taken = check_output(out, replace=replace_out)
     time = manifest_time(merged_at)

@@ -126,7 +126,7 @@ class Pack:
             MalformedEvidence: `missing_embedded_artifact`, `size_mismatch`, `digest_mismatch`,
                 `crc_mismatch`, `invalid_zip_format`.
 
-        Source: Evidence Pack R-035, R-036, R-048.
+        Source: Evidence Pack R-012, R-035, R-036, R-048.
         """
         entry = self._artifacts.get(artifact.path)
         if entry is None:
@@ -197,7 +197,7 @@ class Pack:
         )
 
     def _sort_entries(self) -> Entry:
-        """Give every entry its place in the structure (R-004 to R-008)."""
+        """Give every entry its place (R-004 to R-008); folders need no entries (R-023)."""
         manifest: Entry | None = None
         has_artifacts = False
         for entry in self._archive.directory.entries:
