@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from attest.pack.builder import build_pack
+from attest.pack.merge import merge_packs
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
 
 OUT = "out.epack"
+#: The streams that are merged.
+SOURCES = ("one", "two")
 #: Made when everything is imported: what is done after it counts.
 BEGIN = "begin"
 _WHEN = datetime(2026, 11, 21, tzinfo=UTC)
@@ -30,6 +33,9 @@ def prepare(name: str, folder: Path) -> None:
     (inputs / "below").mkdir(parents=True)
     (inputs / "a.txt").write_bytes(b"all is well\n" * 1000)
     (inputs / "below" / "noise.bin").write_bytes(_NOISE)
+    if name == "merge":
+        for stream, path in zip(SOURCES, sorted(inputs.rglob("*.*")), strict=True):
+            build_pack(folder / f"{stream}.epack", [path], stream=stream, generated_at=_WHEN)
     if name != "build":
         build_pack(folder / OUT, [inputs / "a.txt"], stream="old", generated_at=_WHEN)
 
@@ -45,6 +51,17 @@ def _attest(folder: Path) -> None:
         digest = pack.manifest_digest
     add_attestation(
         folder / OUT, "a.sigstore.json", b"{}", expect_manifest_digest=digest, replace=True
+    )
+
+
+def _merge(folder: Path) -> None:
+    merge_packs(
+        folder / OUT,
+        [folder / f"{stream}.epack" for stream in SOURCES],
+        stream="new",
+        check_attestation=lambda *_: None,
+        merged_at=_WHEN,
+        replace_out=True,
     )
 
 
@@ -64,6 +81,7 @@ OPERATIONS = {
     "build": Operation(run=_build),
     "rebuild": Operation(run=_build),
     "attest": Operation(run=_attest),
+    "merge": Operation(run=_merge),
 }
 
 
