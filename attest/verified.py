@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from attest.claims import CertificateIdentity
 from attest.statement import Statement
+
+if TYPE_CHECKING:  # it loads the certificate library, which nobody needs who reads no certificate
+    from attest.claims import CertificateIdentity
 
 Status: TypeAlias = Literal["pass", "fail", "skip"]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attest.api.target import (
     BUNDLE_SUFFIX,
@@ -17,11 +18,8 @@ from attest.api.target import (
     name_target,
     read_bundle,
 )
-from attest.bundle import parse_bundle
 from attest.digest import Digests
-from attest.engine.content import ArtifactContent, PackContent
 from attest.engine.trace import Trace
-from attest.engine.verify import verify_bundle
 from attest.errors import (
     AttestError,
     MalformedEvidence,
@@ -45,8 +43,11 @@ from attest.report.model import (
     TrustFacts,
     Warned,
 )
-from attest.trust.root import TrustRoot
 from attest.verified import Status, VerifiedAttestation
+
+if TYPE_CHECKING:  # without a policy there is no signature to check, and nothing of this is loaded
+    from attest.engine.content import ArtifactContent, PackContent
+    from attest.trust.root import TrustRoot
 
 STEP_PARSE = "1 parse"
 STEP_PACK = "0 pack"
@@ -116,6 +117,8 @@ def examine(
     limits = limits or DEFAULT_LIMITS
     if policy is None:
         return _integrity(named, bundle, limits)
+    from attest.trust.root import TrustRoot
+
     root = trust or TrustRoot.embedded("sigstore")
     judge = _Judge(root=root, policy=policy, now=now or datetime.now(UTC), limits=limits)
     if named.kind == "pack" and named.path is not None:
@@ -220,6 +223,8 @@ class _Judge:
 
     def pack(self, named: NamedTarget, path: Path) -> Report:
         """Judge every attestation inside a pack."""
+        from attest.engine.content import PackContent
+
         trace = Trace()
         report = self._begin("pack", named.name)
         try:
@@ -236,6 +241,8 @@ class _Judge:
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the one bundle of a file or digest."""
+        from attest.engine.content import ArtifactContent
+
         file = bundle or _bundle_beside(named)
         known = _digests(named)
         known("sha256")
@@ -267,6 +274,9 @@ class _Judge:
         content: PackContent | ArtifactContent,
         in_pack: bool,  # noqa: FBT001  # private, and clear where it is called
     ) -> _Judged:
+        from attest.bundle import parse_bundle
+        from attest.engine.verify import verify_bundle
+
         trace = Trace()
         verified: VerifiedAttestation | None = None
         failure: AttestError | None = None

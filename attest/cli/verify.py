@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from attest.api.verify import examine, no_verdict
 from attest.cli.context import Context
@@ -16,7 +17,9 @@ from attest.report.model import Report
 from attest.strictjson import JSON
 from attest.terminal import Color
 from attest.trust.instance import PUBLIC
-from attest.trust.root import TrustRoot
+
+if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.trust.root import TrustRoot
 
 EXAMPLES = """\
 examples:
@@ -161,6 +164,8 @@ def _policy(args: argparse.Namespace) -> Policy | None:
 
 
 def _trust(args: argparse.Namespace) -> TrustRoot:
+    from attest.trust.root import TrustRoot
+
     file = args.trusted_root or args.trust_config
     if file is None:
         return TrustRoot.embedded(args.instance or "sigstore")
