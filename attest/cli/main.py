@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import io
 import os
@@ -85,9 +86,10 @@ def entry() -> NoReturn:
             code = EXIT_NO_VERDICT
             stderr.write("error: unwritable_output: standard output is closed\n")
         stdout.flush()
-        stderr.flush()
     except OSError:  # of which a broken pipe is one; what was lost has been said where it could be
         code = EXIT_NO_VERDICT
+    with contextlib.suppress(OSError):  # talk that nobody hears changes no verdict
+        stderr.flush()
     # All is written and closed by now; tearing down the interpreter would only take time.
     os._exit(code)
 
