@@ -36,9 +36,6 @@ def prepare(name: str, folder: Path) -> None:
     if name == "merge":
         for stream, path in zip(SOURCES, sorted(inputs.rglob("*.*")), strict=True):
             build_pack(folder / f"{stream}.epack", [path], stream=stream, generated_at=_WHEN)
-    if name == "merge":
-        for stream in ("one", "two"):
-            build_pack(folder / f"{stream}.epack", [inputs], stream=stream, generated_at=_WHEN)
     if name != "build":
         build_pack(folder / OUT, [inputs / "a.txt"], stream="old", generated_at=_WHEN)
 
@@ -68,17 +65,6 @@ def _merge(folder: Path) -> None:
     )
 
 
-def _merge(folder: Path) -> None:
-    merge_packs(
-        folder / OUT,
-        [folder / "one.epack", folder / "two.epack"],
-        stream="merged",
-        check_attestation=lambda *_: None,
-        merged_at=_WHEN,
-        replace_out=True,
-    )
-
-
 def _exists(folder: Path) -> bool:
     return (folder / OUT).exists()
 
@@ -95,7 +81,6 @@ OPERATIONS = {
     "build": Operation(run=_build),
     "rebuild": Operation(run=_build),
     "attest": Operation(run=_attest),
-    "merge": Operation(run=_merge),
     "merge": Operation(run=_merge),
 }
 
