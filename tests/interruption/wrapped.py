@@ -56,10 +56,11 @@ def _wrap(counter: _Counter) -> None:
     _Raw.counter = counter
 
     def opened(file: object, mode: str = "r", *more: object, **named: object) -> object:
-        if isinstance(file, int) and mode == "w+b":
-            return io.BufferedRandom(_Raw(file, mode))
-        if isinstance(file, int) and mode == "wb":
-            return io.BufferedWriter(_Raw(file, mode))
+        if isinstance(file, int) and mode in ("wb", "w+b"):
+            raw = _Raw(file, mode)
+            if 0 in (*more, *named.values()):  # unbuffered
+                return raw
+            return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
         return _real_open(file, mode, *more, **named)  # type: ignore[call-overload]  # as given
 
     builtins.open = opened  # type: ignore[assignment]  # only here, only to count
