@@ -33,7 +33,8 @@ def loads(data: bytes, *, where: str, max_depth: int = DEFAULT_LIMITS.max_json_d
     """Parse one JSON document strictly.
 
     Refuses what RFC 8259 and I-JSON leave to readers: other encodings than UTF-8, a byte order
-    mark, duplicate keys at any depth, NaN and infinities (also by overflow), lone surrogates,
+    mark, duplicate keys at any depth, NaN and infinities (also by overflow), fractions too small
+    for a double beside a whole number (`0.99999999999999999999`, `1e-400`), lone surrogates,
     trailing data, nesting beyond `max_depth`.
 
     Args:
@@ -90,7 +91,24 @@ def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise _Rejected("non_finite_number", f"{text[:40]} is not a finite number")
+    # Rounding must not make a number whole: a reader with more digits would see another one.
+    if value.is_integer() and _has_fraction(text):
+        raise _Rejected("invalid_number", f"{text[:40]} loses its fraction when it is read")
     return value
+
+
+def _has_fraction(text: str) -> bool:
+    """Whether a JSON number with a finite value is not whole, judged by its digits."""
+    mantissa, _, power = text.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).rstrip("0")
+    if not digits:
+        return False
+    exponent = power.lstrip("+-").lstrip("0")
+    if len(exponent) > 18:  # finite and not zero, so the power is negative
+        return True
+    places = len(fraction) - (int(exponent or "0") * (-1 if power.startswith("-") else 1))
+    return len(digits) > len(whole + fraction) - places
 
 
 def _int(text: str) -> int:

@@ -6,6 +6,7 @@ import binascii
 import json
 from base64 import b64decode, b64encode
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 import rfc8785
@@ -53,6 +54,25 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except MalformedEvidence:
         return
     assert value == json.loads(data)  # what is accepted means the same to the common reader
+
+
+@PATIENT
+@given(
+    st.from_regex(
+        r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,25})?([eE][+-]?0{0,2}[0-9]{1,2})?", fullmatch=True
+    )
+)
+@example("9007199254740990.5")
+@example("1.000000000000000000000")
+@example("0.99999999999999999999")
+@example("0e-99")
+def test_no_number_becomes_whole_by_being_read(text: str) -> None:
+    if float(text).is_integer() and Fraction(text).denominator != 1:
+        with pytest.raises(MalformedEvidence) as caught:
+            loads(text.encode(), where="x")
+        assert caught.value.code == "invalid_number"
+    else:
+        assert loads(text.encode(), where="x") == json.loads(text)
 
 
 @PATIENT
