@@ -28,7 +28,7 @@ from attest.pack.manifest import (
 )
 from attest.pack.paths import check_path, check_unique, windows_canonical
 from attest.pack.reader import IntactPack, Pack, open_pack
-from attest.strictjson import JSON, loads
+from attest.strictjson import JSON, canonicalize, loads
 
 #: Judges an attestation of a source pack: its entry name, its bytes, the pack's manifest digest.
 CheckAttestation: TypeAlias = Callable[[str, bytes, bytes], None]
@@ -141,10 +141,12 @@ def _read_source(path: Path, pack: Pack, check: CheckAttestation, limits: Limits
     )
     provenance = intact.manifest.provenance
     if provenance is not None and provenance.type == "merged":
+        records = provenance.source_packs or ()
+        _check_carried(records, check)
         return _Source(
             path=path,
             pack=pack,
-            source_packs=provenance.source_packs or (),
+            source_packs=records,
             artifacts=tuple((item, item.path) for item in intact.manifest.embedded),
         )
     record = SourcePack(
@@ -178,6 +180,13 @@ def _read_attestation(
     if not isinstance(value, dict):
         raise MalformedEvidence("invalid_type", "must be an object", where=name)
     return value
+
+
+def _check_carried(records: Sequence[SourcePack], check: CheckAttestation) -> None:
+    for index, record in enumerate(records):
+        for number, bundle in enumerate(record.embedded_attestations or ()):
+            place = f"provenance.source_packs[{index}].embedded_attestations[{number}]"
+            check(place, canonicalize(dict(bundle), where=place), record.manifest_digest)
 
 
 def _check_streams(stream: str, sources: list[_Source]) -> None:

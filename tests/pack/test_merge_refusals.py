@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from attest.errors import MalformedEvidence, UsageError
+from attest.errors import MalformedEvidence, UsageError, VerificationFailed
 from attest.limits import Limits
+from tests.evidence import sandbox_evidence
 from tests.pack.merging import DIGEST, JSON, made, merged, read, refused, rewritten
 
 
@@ -139,6 +141,24 @@ def test_a_merged_pack_is_held_to_its_provenance(tmp_path: Path, a: Path, b: Pat
         refused(tmp_path, "provenance_mismatch", c, lie, kind=MalformedEvidence, where=lie.name)
     refused(tmp_path, "ambiguous_stream", c, lied("of_c.epack", of_c))
     refused(tmp_path, "duplicate_stream", c, lied("twice.epack", twice))
+
+
+def test_what_a_merged_pack_carries_is_held_to_its_source_pack(
+    tmp_path: Path, a: Path, b: Path, c: Path
+) -> None:
+    bundle = json.loads(sandbox_evidence().bundles["v1-tsa-pack"])
+
+    def carried(manifest: JSON, _: dict[str, bytes]) -> None:
+        manifest["provenance"]["source_packs"][1]["embedded_attestations"] = [bundle]
+
+    lie = tmp_path / "lie.epack"
+    merged(lie, a, b, stream="org/inner")
+    rewritten(lie, carried)
+    place = "lie.epack: provenance.source_packs[1].embedded_attestations[0]"
+    refused(tmp_path, "manifest_digest_mismatch", c, lie, kind=VerificationFailed, where=place)
+    del bundle["verificationMaterial"]["tlogEntries"]
+    rewritten(lie, carried)
+    refused(tmp_path, "missing_tlog_entry", c, lie, kind=MalformedEvidence, where=place)
 
 
 def _flipped(path: Path) -> None:
