@@ -1,10 +1,12 @@
-"""What may reach a terminal: untrusted text made harmless, and whether to colour."""
+"""What may reach a terminal: untrusted text made harmless, colours, and how far work has come."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Mapping
-from typing import Literal, TextIO, TypeAlias
+from typing import Literal, Self, TextIO, TypeAlias
 
 When: TypeAlias = Literal["auto", "always", "never"]
 Color: TypeAlias = Literal["red", "green", "yellow", "bold", "dim"]
@@ -15,6 +17,8 @@ _CODES: dict[Color, str] = {"red": "31", "green": "32", "yellow": "33", "bold": 
 _INVISIBLE = (  # compiled when first needed: it costs more than showing a whole report
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+#: Seconds before work is called long, and between two looks at it; columns of the bar.
+_BEFORE_FIRST, _BETWEEN, _BAR = 1.0, 0.1, 30
 _SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -72,3 +76,55 @@ def wants_color(when: When, stream: TextIO, environ: Mapping[str, str]) -> bool:
 def paint(text: str, color: Color, *, on: bool) -> str:
     """Text in a colour, or as it is; the text must have been escaped before."""
     return f"\x1b[{_CODES[color]}m{text}\x1b[0m" if on else text
+
+
+class ProgressBar:
+    """How far long work has come, in one line that is erased when the work ends.
+
+    Nothing is written in the first second. Called with what is done and what there is in all;
+    without a stream it is never shown.
+    """
+
+    def __init__(self, stream: TextIO | None, label: str) -> None:
+        self._stream = stream
+        self._label = label
+        self._next = time.monotonic() + _BEFORE_FIRST
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._erase()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far it is, at most ten times a second; nothing when all is done."""
+        if done >= total:
+            self._erase()
+            return
+        now = time.monotonic()
+        if self._stream is None or now < self._next:
+            return
+        self._next = now + _BETWEEN
+        share = done / total
+        filled = round(share * _BAR)
+        text = f"{self._label} [{'#' * filled}{' ' * (_BAR - filled)}] {share:4.0%}"
+        self._width = max(self._width, len(text))
+        self._write("\r" + text)
+
+    def _erase(self) -> None:
+        if self._width:
+            self._write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            # A terminal that has gone must not end the work.
+            with contextlib.suppress(OSError):
+                self._stream.write(text)
+                self._stream.flush()
+
+
+def wants_progress(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether a line that erases itself may be shown: on a terminal that can, never in CI."""
+    return not environ.get("CI") and environ.get("TERM") != "dumb" and stream.isatty()

@@ -15,6 +15,7 @@ from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack.assemble import refusing
 from attest.pack.builder import build_pack
 from attest.pack.description import NOTHING_SAID, Description, parse_description
+from attest.pack.integrity import Progress
 from attest.pack.reader import IntactPack
 from attest.strictjson import JSON
 
@@ -60,6 +61,7 @@ def build(
     generated_at: datetime | None = None,
     replace: bool = False,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Built:
     """Write a pack, atomically; the same inputs give the same bytes.
 
@@ -77,6 +79,7 @@ def build(
         generated_at: time of the manifest, aware; now if not given.
         replace: overwrite an existing pack.
         limits: bounds that hold for the pack.
+        progress: told bytes done and bytes in all; each byte counts twice, written and read back.
 
     Raises:
         UsageError: `description_too_large`, `invalid_description`, and every code of
@@ -105,6 +108,7 @@ def build(
         generated_at=generated_at,
         replace=replace,
         limits=limits,
+        progress=progress,
     )
     return Built.of(path, pack)
 

@@ -22,6 +22,7 @@ from attest.errors import SigningError, UsageError
 from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.oidc import IdentityToken
+from attest.pack.integrity import Progress
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
 from attest.signing import Signer
@@ -155,6 +156,7 @@ class Session:
         bundle: str | os.PathLike[str] | None = None,
         replace: bool = False,
         dry_run: bool = False,
+        progress: Progress | None = None,
     ) -> Signed:
         """Sign one target.
 
@@ -166,6 +168,7 @@ class Session:
             bundle: as for `sign`.
             replace: as for `sign`.
             dry_run: as for `sign`.
+            progress: told bytes done and bytes in all while the artifacts of a pack are read.
 
         Raises:
             MalformedEvidence: the pack or one of its attestations breaks its format.
@@ -180,11 +183,17 @@ class Session:
         named = name_target(target)
         out = None if bundle is None else Path(bundle)
         if named.kind == "pack":
-            return self._pack(named, out, replace=replace, dry_run=dry_run)
+            return self._pack(named, out, progress, replace=replace, dry_run=dry_run)
         return self._artifact(named, out, replace=replace, dry_run=dry_run)
 
     def _pack(
-        self, named: NamedTarget, out: Path | None, *, replace: bool, dry_run: bool
+        self,
+        named: NamedTarget,
+        out: Path | None,
+        progress: Progress | None,
+        *,
+        replace: bool,
+        dry_run: bool,
     ) -> Signed:
         path = Path(named.name)
         if out is not None:
@@ -195,7 +204,7 @@ class Session:
                 hint="leave --bundle out",
             )
         with open_pack(path, limits=self.limits) as pack:
-            digest = pack.check_integrity().manifest_digest
+            digest = pack.check_integrity(progress=progress).manifest_digest
             existing = earlier.in_pack(pack, self.root, self.limits)
             names = set(pack.attestation_names)
 

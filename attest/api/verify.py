@@ -29,6 +29,7 @@ from attest.errors import (
     VerificationFailed,
 )
 from attest.limits import DEFAULT_LIMITS, Limits
+from attest.pack.integrity import Progress
 from attest.pack.reader import IntactPack, Pack, open_pack
 from attest.policy.evaluate import Decision, evaluate
 from attest.policy.model import Policy
@@ -62,6 +63,7 @@ def verify(
     bundle: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Verify a target against a policy, offline.
 
@@ -72,6 +74,7 @@ def verify(
         bundle: the bundle file of a file or digest; `FILE.sigstore.json` if not given.
         now: current time (UTC); the clock's if not given.
         limits: bounds on what is read.
+        progress: told bytes done and bytes in all while the artifacts of a pack are read.
 
     Returns:
         The report of a verification that passed.
@@ -81,7 +84,9 @@ def verify(
             the full report is its `report`.
         UsageError, TrustError: no verdict.
     """
-    report = examine(target, policy=policy, trust=trust, bundle=bundle, now=now, limits=limits)
+    report = examine(
+        target, policy=policy, trust=trust, bundle=bundle, now=now, limits=limits, progress=progress
+    )
     if report.error is not None:
         report.error.report = report
         raise report.error
@@ -96,6 +101,7 @@ def examine(
     bundle: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """As `verify`, but a verdict is only in the report; without a policy, integrity alone.
 
@@ -106,6 +112,7 @@ def examine(
         bundle: as for `verify`.
         now: as for `verify`.
         limits: as for `verify`.
+        progress: as for `verify`.
 
     Raises:
         UsageError: `file_not_found`, `bundle_not_found`, `integrity_needs_pack`, …: no verdict.
@@ -116,14 +123,14 @@ def examine(
     named = name_target(target)
     limits = limits or DEFAULT_LIMITS
     if policy is None:
-        return _integrity(named, bundle, limits)
+        return _integrity(named, bundle, limits, progress)
     from attest.trust.root import TrustRoot
 
     root = trust or TrustRoot.embedded("sigstore")
     judge = _Judge(root=root, policy=policy, now=now or datetime.now(UTC), limits=limits)
     if named.kind == "pack" and named.path is not None:
         _refuse_bundle(bundle)
-        return judge.pack(named, named.path)
+        return judge.pack(named, named.path, progress)
     return judge.artifact(named, None if bundle is None else Path(bundle))
 
 
@@ -163,7 +170,12 @@ def _assurance(policy: Policy | None) -> Assurance:
     return "any_identity" if policy.any_identity else "identity"
 
 
-def _integrity(named: NamedTarget, bundle: str | os.PathLike[str] | None, limits: Limits) -> Report:
+def _integrity(
+    named: NamedTarget,
+    bundle: str | os.PathLike[str] | None,
+    limits: Limits,
+    progress: Progress | None,
+) -> Report:
     if named.kind != "pack" or named.path is None:
         raise UsageError(
             "integrity_needs_pack",
@@ -181,7 +193,7 @@ def _integrity(named: NamedTarget, bundle: str | os.PathLike[str] | None, limits
         warnings=(warning,),
     )
     try:
-        with _intact_pack(named.path, trace, limits) as (_, intact):
+        with _intact_pack(named.path, trace, limits, progress) as (_, intact):
             report = _with_pack(report, intact)
     except (MalformedEvidence, VerificationFailed) as error:
         report = report.failed(error)
@@ -189,11 +201,13 @@ def _integrity(named: NamedTarget, bundle: str | os.PathLike[str] | None, limits
 
 
 @contextmanager
-def _intact_pack(path: Path, trace: Trace, limits: Limits) -> Iterator[tuple[Pack, IntactPack]]:
+def _intact_pack(
+    path: Path, trace: Trace, limits: Limits, progress: Progress | None
+) -> Iterator[tuple[Pack, IntactPack]]:
     with ExitStack() as stack:
         with trace.step(STEP_PACK, rule="R-078") as step:
             pack = stack.enter_context(open_pack(path, limits=limits))
-            intact = pack.check_integrity()
+            intact = pack.check_integrity(progress=progress)
             step.detail = f"{intact.artifacts} artifacts, {intact.bytes} bytes"
         yield pack, intact
 
@@ -221,14 +235,14 @@ class _Judge:
     now: datetime
     limits: Limits
 
-    def pack(self, named: NamedTarget, path: Path) -> Report:
+    def pack(self, named: NamedTarget, path: Path, progress: Progress | None) -> Report:
         """Judge every attestation inside a pack."""
         from attest.engine.content import PackContent
 
         trace = Trace()
         report = self._begin("pack", named.name)
         try:
-            with _intact_pack(path, trace, self.limits) as (pack, intact):
+            with _intact_pack(path, trace, self.limits, progress) as (pack, intact):
                 report = replace(_with_pack(report, intact), checks=trace.checks)
                 content = PackContent(manifest_digest=intact.manifest_digest)
                 judged = [

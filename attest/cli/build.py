@@ -72,17 +72,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Build the pack and print what it is called by."""
-    built = build(
-        args.out,
-        args.files,
-        stream=args.stream,
-        sources=[_source(text) for text in args.source],
-        references=[_reference(text) for text in args.reference],
-        describe=args.describe,
-        generated_at=source_date(context.environ),
-        replace=args.replace,
-        limits=context.settings.limits,
-    )
+    with context.progress("building") as progress:
+        built = build(
+            args.out,
+            args.files,
+            stream=args.stream,
+            sources=[_source(text) for text in args.source],
+            references=[_reference(text) for text in args.reference],
+            describe=args.describe,
+            generated_at=source_date(context.environ),
+            replace=args.replace,
+            limits=context.settings.limits,
+            progress=progress,
+        )
     if context.wants_json:
         context.result_json(built_json(built))
         return EXIT_OK

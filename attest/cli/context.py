@@ -11,7 +11,7 @@ from typing import TextIO
 from attest.config import Settings
 from attest.errors import UsageError
 from attest.strictjson import JSON
-from attest.terminal import Color, paint, wants_color
+from attest.terminal import Color, ProgressBar, paint, wants_color, wants_progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +65,12 @@ class Context:
         """Talk on stderr, only with `-v`; untrusted text in it has been escaped."""
         if self.verbosity >= 1:
             self.say(text)
+
+    def progress(self, label: str) -> ProgressBar:
+        """A line for long work on stderr, where a person watches; never with `-q` or JSON."""
+        shown = self.verbosity >= 0 and not self.wants_json
+        shown = shown and wants_progress(self.stderr, self.environ)
+        return ProgressBar(self.stderr if shown else None, label)
 
     def paint(self, text: str, color: Color) -> str:
         """Escaped text in a colour if stdout is to be coloured."""

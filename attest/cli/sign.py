@@ -134,9 +134,14 @@ def _sign(
     context: Context,
 ) -> int:
     try:
-        signed = session.sign(
-            target, bundle=args.bundle, replace=args.replace, dry_run=args.dry_run
-        )
+        with context.progress("reading") as progress:
+            signed = session.sign(
+                target,
+                bundle=args.bundle,
+                replace=args.replace,
+                dry_run=args.dry_run,
+                progress=progress,
+            )
     except AttestError as error:
         return _failed(target, error, context)
     command = verify_command(signed, instance)

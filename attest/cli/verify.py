@@ -103,9 +103,15 @@ def _report(
     context: Context,
 ) -> Report:
     try:
-        report = examine(
-            target, policy=policy, trust=trust, bundle=args.bundle, limits=context.settings.limits
-        )
+        with context.progress("reading") as progress:
+            report = examine(
+                target,
+                policy=policy,
+                trust=trust,
+                bundle=args.bundle,
+                limits=context.settings.limits,
+                progress=progress,
+            )
     except AttestError as error:
         report = no_verdict(target, policy, error)
     if context.wants_json:

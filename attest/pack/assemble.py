@@ -15,6 +15,7 @@ from attest.atomic import create_file, replace_file
 from attest.errors import MalformedEvidence, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack import records
+from attest.pack.integrity import Progress
 from attest.pack.manifest import ARTIFACTS, MANIFEST_NAME, Manifest, to_bytes
 from attest.pack.reader import EXTENSION, IntactPack, Pack
 
@@ -76,7 +77,12 @@ def refusing(where: str | None = None) -> Iterator[None]:
 
 
 def assemble(
-    out: Path, fill: Callable[[PackWriter], Manifest], *, replace: bool, limits: Limits
+    out: Path,
+    fill: Callable[[PackWriter], Manifest],
+    *,
+    replace: bool,
+    limits: Limits,
+    progress: Progress | None = None,
 ) -> IntactPack:
     """Write a pack atomically; it is read back and checked before it gets its name.
 
@@ -85,6 +91,7 @@ def assemble(
         fill: adds the artifacts and gives the manifest that lists them.
         replace: overwrite an existing pack.
         limits: bounds that hold for the pack.
+        progress: told bytes done and bytes in all while the pack is read back.
 
     Raises:
         UsageError: `file_exists`, `unwritable_file`, and every code of `open_pack` and
@@ -99,7 +106,7 @@ def assemble(
         with refusing():
             writer.add_bytes(MANIFEST_NAME, to_bytes(manifest))
             writer.finish()
-            built.append(Pack(out, file, limits=limits).check_integrity())
+            built.append(Pack(out, file, limits=limits).check_integrity(progress=progress))
 
     (replace_file if replace else create_file)(out, write)
     return built[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from attest.pack.assemble import (
     refusing,
 )
 from attest.pack.description import NOTHING_SAID, Description
+from attest.pack.integrity import Progress
 from attest.pack.manifest import ARTIFACTS, EmbeddedArtifact, Manifest, pack_digest
 from attest.pack.paths import check_path, check_unique
 from attest.pack.reader import IntactPack
@@ -61,6 +62,7 @@ def build_pack(
     generated_at: datetime | None = None,
     replace: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
 ) -> IntactPack:
     """Build a pack; it is read back and checked before it gets its name.
 
@@ -75,6 +77,7 @@ def build_pack(
         generated_at: time of the manifest, aware, cut to seconds; now if not given.
         replace: overwrite an existing pack.
         limits: bounds that hold for the pack.
+        progress: told bytes done and bytes in all; each byte counts twice, written and read back.
 
     Raises:
         UsageError: `invalid_extension`, `file_exists`, `file_not_found`, `unreadable_file`,
@@ -97,9 +100,22 @@ def build_pack(
             )
     description.check_matches(files)
 
+    total = 0 if progress is None else sum(_size(path) for path in files.values())
+    done = 0
+
+    def written(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, 2 * total)
+
+    def read_back(again: int, of: int) -> None:
+        if progress is not None:
+            progress(done + again, done + of)
+
     def fill(writer: PackWriter) -> Manifest:
         artifacts = tuple(
-            description.describe(_add(writer, name, path))
+            description.describe(_add(writer, name, path, written))
             for name, path in sorted(files.items(), key=_by_bytes)
         )
         return Manifest(
@@ -113,7 +129,7 @@ def build_pack(
             profile_lock=description.profile_lock,
         )
 
-    return assemble(out, fill, replace=replace, limits=limits)
+    return assemble(out, fill, replace=replace, limits=limits, progress=read_back)
 
 
 def _by_bytes(item: tuple[str, Path]) -> bytes:
@@ -182,13 +198,23 @@ def _kind(path: Path) -> int:
     return mode
 
 
-def _add(writer: PackWriter, name: str, path: Path) -> EmbeddedArtifact:
-    """Copy a file into the archive."""
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0  # what is wrong with it is told when it is opened
+
+
+def _add(
+    writer: PackWriter, name: str, path: Path, written: Callable[[int], None]
+) -> EmbeddedArtifact:
+    """Copy a file into the archive, and tell how many bytes of it were written."""
     with open_file(path) as source:
         size = os.fstat(source.fileno()).st_size
         digest = writer.add_artifact(
             name, size, lambda: _pieces(source, path, size), where=str(path)
         )
+    written(size)
     return EmbeddedArtifact(
         path=name,
         digest=digest,
