@@ -13,6 +13,7 @@ from attest.bundle import parse_bundle
 from attest.engine.content import PackContent, check_content
 from attest.errors import AttestError
 from attest.limits import DEFAULT_LIMITS, Limits
+from attest.pack.integrity import Progress
 from attest.pack.manifest import SourcePack
 from attest.pack.merge import merge_packs
 
@@ -61,6 +62,7 @@ def merge(
     merged_at: datetime | None = None,
     replace: bool = False,
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Merged:
     """Merge intact packs into a new one, atomically; the same packs give the same bytes.
 
@@ -75,6 +77,7 @@ def merge(
         merged_at: time of the merge, aware; now if not given.
         replace: overwrite an existing pack.
         limits: bounds that hold for every pack.
+        progress: told bytes done and bytes in all; each counts thrice: checked, written, read back.
 
     Raises:
         MalformedEvidence: a source pack, or an attestation of it, is malformed.
@@ -103,6 +106,7 @@ def merge(
         merged_at=merged_at,
         replace_out=replace,
         limits=limits,
+        progress=progress,
     )
     provenance = merged.pack.manifest.provenance
     packs_inside = provenance.source_packs if provenance is not None else None

@@ -34,15 +34,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Merge the packs and print what the result is called by and made of."""
-    merged = merge(
-        args.out,
-        args.packs,
-        stream=args.stream,
-        merged_by=args.merged_by,
-        merged_at=source_date(context.environ),
-        replace=args.replace,
-        limits=context.settings.limits,
-    )
+    with context.progress("merging") as progress:
+        merged = merge(
+            args.out,
+            args.packs,
+            stream=args.stream,
+            merged_by=args.merged_by,
+            merged_at=source_date(context.environ),
+            replace=args.replace,
+            limits=context.settings.limits,
+            progress=progress,
+        )
     if context.wants_json:
         context.result_json(_json(merged))
         return EXIT_OK

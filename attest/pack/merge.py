@@ -18,6 +18,7 @@ from attest.pack.assemble import (
     manifest_time,
     refusing,
 )
+from attest.pack.integrity import Progress
 from attest.pack.manifest import (
     ARTIFACTS,
     EmbeddedArtifact,
@@ -71,6 +72,7 @@ def merge_packs(
     merged_at: datetime | None = None,
     replace_out: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
 ) -> MergedPack:
     """Merge intact packs; the order in which they are named does not matter.
 
@@ -87,6 +89,7 @@ def merge_packs(
         merged_at: time of merge and manifest, aware, cut to seconds; now if not given.
         replace_out: overwrite an existing pack.
         limits: bounds that hold for every pack.
+        progress: told bytes done and bytes in all; each counts thrice: checked, written, read back.
 
     Raises:
         MalformedEvidence: the codes of `open_pack` and `check_integrity` for a source;
@@ -102,13 +105,19 @@ def merge_packs(
     if len(packs) < 2:
         raise UsageError("too_few_packs", "a merge needs at least two packs")
     with ExitStack() as stack:
-        sources: list[_Source] = []
+        opened: list[Pack] = []
         for path in packs:
             with _naming(path):
-                pack = stack.enter_context(open_pack(path, limits=limits))
+                opened.append(stack.enter_context(open_pack(path, limits=limits)))
                 if taken and out.samefile(path):
                     raise UsageError("output_inside_input", "a pack cannot be merged into itself")
-                sources.append(_read_source(path, pack, check_attestation, limits))
+        meter = _Meter(progress, opened)
+        sources: list[_Source] = []
+        for path, pack in zip(packs, opened, strict=True):
+            with _naming(path):
+                intact = pack.check_integrity(progress=meter.from_here())
+                meter.add(intact.bytes)
+                sources.append(_read_source(path, pack, intact, check_attestation, limits))
         sources.sort(key=lambda source: source.pack.manifest.stream)
         _check_streams(stream, sources)
         _check_profiles(sources)
@@ -116,11 +125,35 @@ def merge_packs(
         _check_accounts(sources)
 
         def fill(writer: PackWriter) -> Manifest:
-            return _fill(writer, sources, stream=stream, merged_by=merged_by, time=time)
+            return _fill(writer, sources, meter, stream=stream, merged_by=merged_by, time=time)
 
-        merged = assemble(out, fill, replace=replace_out, limits=limits)
+        merged = assemble(out, fill, replace=replace_out, limits=limits, progress=meter.from_here())
         left_out = [item.path for item in sources if item.is_merged and item.pack.attestation_names]
         return MergedPack(pack=merged, left_out=tuple(left_out))
+
+
+class _Meter:
+    """How far a merge has come, over checking the sources, writing and reading back."""
+
+    def __init__(self, progress: Progress | None, packs: Sequence[Pack]) -> None:
+        self._progress = progress
+        self._total = 3 * sum(item.size for pack in packs for item in pack.manifest.embedded)
+        self._done = 0
+
+    def add(self, size: int) -> None:
+        """Tell that so many bytes more are done."""
+        self._done += size
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def from_here(self) -> Progress:
+        """What a part is told to tell, which counts from zero."""
+
+        def tell(done: int, _: int) -> None:
+            if self._progress is not None:
+                self._progress(self._done + done, self._total)
+
+        return tell
 
 
 @contextmanager
@@ -134,8 +167,9 @@ def _naming(path: Path) -> Iterator[None]:
         raise
 
 
-def _read_source(path: Path, pack: Pack, check: CheckAttestation, limits: Limits) -> _Source:
-    intact = pack.check_integrity()
+def _read_source(
+    path: Path, pack: Pack, intact: IntactPack, check: CheckAttestation, limits: Limits
+) -> _Source:
     attestations = tuple(
         _read_attestation(pack, name, check, limits) for name in pack.attestation_names
     )
@@ -302,6 +336,7 @@ def _owner(path: str, streams: dict[str, str]) -> str | None:
 def _fill(
     writer: PackWriter,
     sources: list[_Source],
+    meter: _Meter,
     *,
     stream: str,
     merged_by: str | None,
@@ -309,7 +344,7 @@ def _fill(
 ) -> Manifest:
     placed = [(source, item, path) for source in sources for item, path in source.artifacts]
     placed.sort(key=lambda entry: entry[2].encode("utf-8"))
-    artifacts = tuple(_copy(writer, source, item, path) for source, item, path in placed)
+    artifacts = tuple(_copy(writer, source, item, path, meter) for source, item, path in placed)
     records = [record for source in sources for record in source.source_packs]
     manifests = [source.pack.manifest for source in sources]
     return Manifest(
@@ -331,7 +366,7 @@ def _fill(
 
 
 def _copy(
-    writer: PackWriter, source: _Source, artifact: EmbeddedArtifact, path: str
+    writer: PackWriter, source: _Source, artifact: EmbeddedArtifact, path: str, meter: _Meter
 ) -> EmbeddedArtifact:
     """Copy an artifact, checked again on the way, and keep all that was said of it."""
     with _naming(source.path):
@@ -341,4 +376,5 @@ def _copy(
             lambda: source.pack.artifact_chunks(artifact),
             where=artifact.path,
         )
+    meter.add(artifact.size)
     return replace(artifact, path=path)

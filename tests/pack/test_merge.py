@@ -170,6 +170,15 @@ def test_packs_without_artifacts_merge(tmp_path: Path, a: Path) -> None:
     assert [item.artifacts for item in source_packs(read(tmp_path / "m.epack")[0])] == [0, 2]
 
 
+def test_progress_ends_where_all_is_done(tmp_path: Path, a: Path, b: Path) -> None:
+    told: list[tuple[int, int]] = []
+    merged(tmp_path / "m.epack", a, b, progress=lambda done, total: told.append((done, total)))
+    everything = 3 * sum(len(data) for data in read(tmp_path / "m.epack")[1].values())
+    assert {total for _, total in told} == {everything}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == everything
+
+
 def test_memory_does_not_grow_with_the_artifacts(tmp_path: Path, a: Path) -> None:
     noise = random.Random(1).randbytes(12_000_000)
     big = made(tmp_path / "big.epack", "big", {"noise": noise, "zeros": bytes(12_000_000)})
