@@ -81,6 +81,11 @@ class Archive:
 
         Source: Evidence Pack R-052, R-053.
         """
+        pieces = self._pieces(entry)
+        streamed = records.CENTRAL.unpack_from(entry.record)[3] & records.FLAG_DESCRIPTOR
+        return _with_one_end(entry, pieces) if streamed and not entry.method else pieces
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
         if entry.size <= _SMALL and entry.compressed <= _SMALL:
             yield self._whole(entry)
             return
@@ -150,6 +155,27 @@ class Archive:
                     yield piece
         if left or not inflater.eof:
             raise _damaged(entry, "the content ends before its declared size")
+
+
+def _with_one_end(entry: Entry, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Refuse a stored entry in which a reader of streams would find an earlier end.
+
+    Its size stands behind it, so a reader that has no directory takes the first data descriptor
+    that gives the number of bytes before it; what follows could be other entries to that reader.
+    """
+    end, last = 0, b""
+    for piece in pieces:
+        window = last + piece
+        at = window.find(records.DESCRIPTOR_SIGNATURE)
+        while at >= 0:
+            size = (end - len(last) + at) & records.MAX32
+            if window[at + 8 : at + 12] == size.to_bytes(4, "little"):
+                raise _damaged(entry, "the content holds a data descriptor of itself")
+            at = window.find(records.DESCRIPTOR_SIGNATURE, at + 1)
+        end, last = end + len(piece), window[-11:]
+        yield piece
+    if records.DESCRIPTOR_SIGNATURE in last:  # the true descriptor would complete it
+        raise _damaged(entry, "the content ends with the beginning of a data descriptor")
 
 
 def _check_crc(entry: Entry, crc: int) -> None:
