@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attest.api.build import build as build
+    from attest.api.fetch import fetch as fetch
     from attest.api.inspect import inspect as inspect
     from attest.api.merge import merge as merge
     from attest.api.sign import Signed as Signed
@@ -55,6 +56,7 @@ _HOME = {
     "UsageError": "attest.errors",
     "VerificationFailed": "attest.errors",
     "build": "attest.api.build",
+    "fetch": "attest.api.fetch",
     "inspect": "attest.api.inspect",
     "merge": "attest.api.merge",
     "open_pack": "attest.pack.reader",

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "build": ("attest.cli.build", "put files into an Evidence Pack"),
     "sign": ("attest.cli.sign", "sign packs, files or digests with an identity"),
     "verify": ("attest.cli.verify", "check who signed a pack, a file or a digest"),
+    "fetch": ("attest.cli.fetch", "fetch what a reference points to, from hosts you allow"),
     "inspect": ("attest.cli.inspect", "show what is inside, unverified"),
     "merge": ("attest.cli.merge", "merge packs of several streams into one"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),

@@ -177,7 +177,7 @@ def read_reference(fields: Fields) -> model.ReferencedArtifact:
     """Read one pointer to evidence elsewhere (R-039, R-040)."""
     name = fields.text("name")
     uri = fields.string("uri")
-    _check_uri(uri, fields)
+    check_uri(uri, f"{fields.where}.uri")
     access = Fields(fields.required("access"), where=f"{fields.where}.access", known=_ACCESS)
     policy = access.string("policy")
     if policy not in ACCESS_POLICIES:
@@ -194,26 +194,40 @@ def read_reference(fields: Fields) -> model.ReferencedArtifact:
     )
 
 
-def _check_uri(uri: str, fields: Fields) -> None:
-    """Refuse what no client may fetch; errors never repeat the URI, which may hold a secret."""
+def check_uri(uri: str, where: str) -> None:
+    """Refuse what no client may fetch; errors never repeat the URI, which may hold a secret.
+
+    Args:
+        uri: of a reference, or where a server redirects to.
+        where: its place, for errors.
+
+    Raises:
+        MalformedEvidence: `invalid_uri`, `insecure_scheme`, `userinfo_not_allowed`,
+            `fragment_not_allowed`.
+
+    Source: Evidence Pack R-039, R-040.
+    """
     from urllib.parse import urlsplit
+
+    def refused(code: str, message: str, rule: str | None = None) -> MalformedEvidence:
+        return MalformedEvidence(code, message, where=where, rule=rule)
 
     # urlsplit drops such characters silently, so that two readers see different hosts.
     if not uri.isascii() or not uri.isprintable() or any(mark in uri for mark in ' "<>\\^`{|}'):
-        raise fields.fail("invalid_uri", "uri", "has characters that a URI cannot have")
+        raise refused("invalid_uri", "has characters that a URI cannot have")
     try:
         parts = urlsplit(uri)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise fields.fail("invalid_uri", "uri", "is not a URI") from None
+        raise refused("invalid_uri", "is not a URI") from None
     if parts.scheme != "https":
-        raise fields.fail("insecure_scheme", "uri", "must be an https URI", "R-039")
+        raise refused("insecure_scheme", "must be an https URI", "R-039")
     if "@" in parts.netloc:
-        raise fields.fail("userinfo_not_allowed", "uri", "must not carry user information", "R-040")
+        raise refused("userinfo_not_allowed", "must not carry user information", "R-040")
     if "#" in uri:
-        raise fields.fail("fragment_not_allowed", "uri", "must not have a fragment", "R-040")
+        raise refused("fragment_not_allowed", "must not have a fragment", "R-040")
     if not host:
-        raise fields.fail("invalid_uri", "uri", "names no host")
+        raise refused("invalid_uri", "names no host")
 
 
 def _read_provenance(value: JSON) -> model.Provenance:

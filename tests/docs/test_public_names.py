@@ -35,6 +35,7 @@ PUBLIC = [
     "VerificationFailed",
     "__version__",
     "build",
+    "fetch",
     "inspect",
     "merge",
     "open_pack",

@@ -42,8 +42,10 @@ TABLE = (
     Row(modules=VALUES, others=("rfc8785",)),
     Row(modules=("atomic", "terminal")),
     Row(modules=("config",), attest=("terminal",)),
-    Row(modules=("http",), others=("requests",)),
-    Row(modules=("pack.fetch",), attest=("pack", "pack.*", *VALUES, "atomic", "http")),
+    Row(modules=("addresses",)),
+    Row(modules=("http",), attest=("", "addresses"), others=("requests",)),  # "" for its version
+    Row(modules=("pack.fetch",),
+        attest=("", "pack", "pack.*", *VALUES, "atomic", "addresses", "http")),
     Row(modules=("pack.assemble", "pack.builder", "pack.writer", "pack.extract", "pack.diff",
                  "pack.merge"),
         attest=("pack", "pack.*", *VALUES, "atomic")),

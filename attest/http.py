@@ -1,0 +1,216 @@
+"""One HTTPS request to one address that was checked, and URLs shown without their secrets."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from attest.addresses import Address, canonical_address
+from attest.errors import NetworkError
+
+#: For connecting, and for each silence of the server after that.
+_SILENCE_SECONDS = 20.0
+_CHUNK = 65_536
+HTTPS = 443
+#: Anything shaped like a JSON Web Token, which some services take within the path.
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a server answered; `length` is what it promises, and `body` can be read once."""
+
+    status: int
+    location: str | None
+    length: int | None
+    body: Iterator[bytes]
+
+
+def redact_url(url: str) -> str:
+    """A URL fit for a message: no user information, no values of its query, no fragment.
+
+    Source: Evidence Pack R-041e, R-062.
+    """
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    query = "&".join(map(_redact_parameter, parts.query.split("&"))) if parts.query else ""
+    return SplitResult(parts.scheme, place, _TOKEN.sub("REDACTED", parts.path), query, "").geturl()
+
+
+def _redact_parameter(text: str) -> str:
+    # What has no name may be the secret itself, `=` at its end being the padding of base64.
+    name, _, value = text.partition("=")
+    return f"{name}=REDACTED" if value.strip("=") else "REDACTED"
+
+
+def ascii_host(host: str) -> str | None:
+    """An international host name as resolvers know it (Punycode); None if it is no host name.
+
+    Source: Evidence Pack R-041b; IDNA 2008 with the mapping of UTS 46.
+    """
+    from requests import Request, RequestException
+
+    if host.isascii():
+        return host
+    try:
+        return urlsplit(Request("GET", f"https://{host}/").prepare().url or "").hostname
+    except (RequestException, ValueError):
+        return None
+
+
+def resolve(host: str, port: int) -> Sequence[Address]:
+    """Every address that a host name leads to.
+
+    Args:
+        host: a name in ASCII.
+        port: where to connect.
+
+    Raises:
+        NetworkError: `network_unreachable`.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NetworkError(
+            "network_unreachable", "the host's name leads to no address", where=host
+        ) from None
+    return list(dict.fromkeys(canonical_address(str(entry[4][0])) for entry in found))
+
+
+class _Pinned(HTTPSConnection):
+    """A connection to an address that was checked, so that no second look-up can change it."""
+
+    def __init__(
+        self, host: str, port: int, addresses: Sequence[Address], context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host=host, port=port, timeout=_SILENCE_SECONDS, context=context)
+        self._addresses = addresses
+        self._trust = context
+
+    def connect(self) -> None:
+        """Connect to the first address that answers; the certificate must be the host's."""
+        failure = OSError("there is no address")
+        for address in self._addresses:
+            try:
+                plain = socket.create_connection((str(address), self.port), self.timeout)
+            except OSError as error:
+                failure = error
+                continue
+            try:
+                self.sock = self._trust.wrap_socket(plain, server_hostname=self.host)
+            except BaseException:
+                plain.close()
+                raise
+            return
+        raise failure
+
+
+@contextmanager
+def get(
+    url: str, *, host: str, addresses: Sequence[Address], deadline: float, authorities: Path | None
+) -> Iterator[Answer]:
+    """Ask for a URL at one of the given addresses, and at no other.
+
+    Nothing is sent along: no credentials, cookies or `.netrc`. Proxies and certificate files that
+    the environment names are not used, and redirects are not followed.
+
+    Args:
+        url: an https URL.
+        host: its host in the canonical spelling, for which the server must have a certificate.
+        addresses: where to connect, in this order until one takes the connection.
+        deadline: when to give up, on the clock of `time.monotonic`.
+        authorities: PEM file of the authorities that vouch for the server; the ones that come
+            with `requests` if not given.
+
+    Raises:
+        NetworkError: `network_unreachable`, `server_not_trusted`, `unexpected_answer`; also while
+            the body is read.
+    """
+    from attest import __version__
+
+    parts, where = urlsplit(url), redact_url(url)
+    with closing(_Pinned(host, parts.port or HTTPS, addresses, _trust(authorities))) as connection:
+        with _told(where):
+            connection.request(
+                "GET",
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
+            )
+            response = connection.getresponse()
+        with closing(response):
+            yield _answer(response, deadline, where)
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Tell of a failure in our own words: a library's message may hold the whole URL."""
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        raise _failure(error, where) from None
+
+
+def _trust(authorities: Path | None) -> ssl.SSLContext:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    context = ssl.create_default_context(cafile=str(authorities or DEFAULT_CA_BUNDLE_PATH))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _answer(response: HTTPResponse, deadline: float, where: str) -> Answer:
+    # What was asked for uncompressed and comes compressed is not what a digest would be of.
+    if (response.getheader("Content-Encoding") or "identity").lower() != "identity":
+        raise NetworkError("unexpected_answer", "is compressed, unasked", where=where)
+    promised = response.getheader("Content-Length") or ""
+    chunked = response.getheader("Transfer-Encoding") is not None
+    known = promised.isascii() and promised.isdigit() and len(promised) < 20 and not chunked
+    length = int(promised) if known else None
+    return Answer(
+        status=response.status,
+        location=response.getheader("Location"),
+        length=length,
+        body=_body(response, length, deadline, where),
+    )
+
+
+def _body(
+    response: HTTPResponse, length: int | None, deadline: float, where: str
+) -> Iterator[bytes]:
+    received = 0
+    while True:
+        with _told(where):
+            # `read` would wait for a full piece, which a server can make last for ever.
+            piece = response.read1(_CHUNK)
+        if time.monotonic() > deadline:
+            raise NetworkError("network_unreachable", "takes too long", where=where)
+        if not piece:
+            break
+        received += len(piece)
+        yield piece
+    if length is not None and received != length:
+        raise NetworkError("unexpected_answer", "is cut off", where=where)
+
+
+def _failure(error: OSError | HTTPException, where: str) -> NetworkError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return NetworkError(
+            "server_not_trusted",
+            f"the server's certificate does not verify: {error.verify_message}",
+            where=where,
+        )
+    if isinstance(error, ssl.SSLError):
+        return NetworkError("server_not_trusted", "the server does not speak TLS", where=where)
+    if isinstance(error, TimeoutError):
+        return NetworkError("network_unreachable", "did not answer in time", where=where)
+    if isinstance(error, HTTPException) and not isinstance(error, OSError):
+        return NetworkError("unexpected_answer", "is cut off, or not HTTP", where=where)
+    return NetworkError("network_unreachable", "the server cannot be reached", where=where)
