@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from attest.bundle import MEDIA_TYPE, parse_bundle
 from attest.dsse import IN_TOTO_PAYLOAD_TYPE, UntrustedEnvelope
 from attest.engine.content import PackContent, check_content
+from attest.http import redact_url
+from attest.limits import DEFAULT_LIMITS
+from attest.pack.fetch import fetch_reference
+from attest.pack.manifest import ReferencedArtifact
 from attest.strictjson import decode_base64, encode_base64
 from tests.conformance.case import Case, Members, listed, members
 from tests.conformance.manifests import codes, dumps, in_manifest, is_valid, parsed
@@ -107,28 +114,48 @@ def _bundle(subject: str, predicate_type: str) -> bytes:
 
 
 def references(document: Members) -> Iterator[Case]:
-    """What is judged of a reference when a manifest is read; the rest belongs to fetching."""
+    """What is judged of a reference: in a manifest, or when it is to be fetched."""
     for case in listed(document["uri_safety_tests"]):
-        if case["name"] not in OF_FETCHING:
-            full = {"type": "reference", "name": "x", "access": {"policy": "public"}}
-            data = in_manifest("artifacts", value=[full | members(case["reference"])])
+        if "redirect_to" in case:
+            continue  # needs a server: see the tests of fetching
+        reference = members(case["reference"])
+        full = {"type": "reference", "name": "x", "access": {"policy": "public"}} | reference
+        address = str(case.get("expected_error", "")) in OF_ADDRESSES
+        run = partial(fetched, str(reference["uri"])) if address else None
+        data = in_manifest("artifacts", value=[full])
+        yield Case(
+            name=str(case["name"]),
+            valid=is_valid(case),
+            run=run or partial(parsed, data),
+            codes=codes(case),
+        )
+
+
+def fetched(uri: str) -> dict[str, str]:
+    """Fetch from an address that is allowed by name, and refused before anything is sent."""
+    reference = ReferencedArtifact(name="x", uri=uri, access_policy="public")
+    host = str(urlsplit(uri).hostname)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_reference(reference, Path(folder) / "x", allow=[host], limits=DEFAULT_LIMITS)
+    return {}
+
+
+def secrets(document: Members) -> Iterator[Case]:
+    """URLs as messages show them; the examples without one say what is never written."""
+    for case in listed(document["tests"]):
+        url = str(case.get("url", case.get("example", "")))
+        if url.startswith("https:"):
+            credentials = "https://registry.example.com/"
             yield Case(
                 name=str(case["name"]),
-                valid=is_valid(case),
-                run=partial(parsed, data),
-                codes=codes(case),
+                valid=True,
+                run=lambda url=url: {"url": redact_url(url)},  # type: ignore[misc]  # bound here
+                expected={"url": str(case.get("logged_url", credentials))},
             )
 
 
-#: Cases that say what a client does once it is told to fetch.
-OF_FETCHING = frozenset(
-    {
-        "uri_loopback_rejected",
-        "uri_link_local_rejected",
-        "uri_private_network_rejected",
-        "redirect_to_private_rejected",
-    }
-)
+#: Codes of addresses that are never asked.
+OF_ADDRESSES = frozenset({"loopback_rejected", "link_local_rejected", "private_network_rejected"})
 
 BUNDLES: Mapping[str, Callable[[Members], Iterator[Case]]] = {
     "attestation/valid-attestation.json": bundles,
@@ -138,4 +165,5 @@ BUNDLES: Mapping[str, Callable[[Members], Iterator[Case]]] = {
     "attestation/missing-verification-material.json": bundles,
     "attestation/verification-process.json": process,
     "manifest/referenced-uri-handling.json": references,
+    "manifest/logging-secrets.json": secrets,
 }
