@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attest.api.build import build as build
+    from attest.api.diff import diff as diff
+    from attest.api.extract import extract as extract
     from attest.api.fetch import fetch as fetch
     from attest.api.inspect import inspect as inspect
     from attest.api.merge import merge as merge
@@ -56,6 +58,8 @@ _HOME = {
     "UsageError": "attest.errors",
     "VerificationFailed": "attest.errors",
     "build": "attest.api.build",
+    "diff": "attest.api.diff",
+    "extract": "attest.api.extract",
     "fetch": "attest.api.fetch",
     "inspect": "attest.api.inspect",
     "merge": "attest.api.merge",

@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "fetch": ("attest.cli.fetch", "fetch what a reference points to, from hosts you allow"),
     "inspect": ("attest.cli.inspect", "show what is inside, unverified"),
     "merge": ("attest.cli.merge", "merge packs of several streams into one"),
+    "extract": ("attest.cli.extract", "write a pack out into a new folder"),
+    "diff": ("attest.cli.diff", "show what differs between two packs"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),
     "demo": ("attest.cli.demo", "see the main job done, and five ways to cheat rejected"),
 }

@@ -12,6 +12,9 @@ from attest.pack.manifest_model import EmbeddedArtifact
 #: Told bytes done and bytes in all, in the caller's thread.
 Progress: TypeAlias = Callable[[int, int], None]
 
+#: Given an artifact and its bytes; reads them all before it returns.
+Keep: TypeAlias = Callable[[EmbeddedArtifact, Iterator[bytes]], None]
+
 #: Below this the interpreter's lock costs more than a second core gives.
 LARGE = 65_536
 #: Each holds a few pieces of 256 KiB, so that this bounds the memory.
@@ -37,6 +40,41 @@ def check_artifacts(
         AttestError: what `pieces` raised for the first bad artifact.
     """
     _Run(artifacts, pieces, progress).check(min(workers or _cores(), MOST_WORKERS))
+
+
+def keep_artifacts(
+    artifacts: Sequence[EmbeddedArtifact],
+    pieces: Callable[[EmbeddedArtifact], Iterator[bytes]],
+    keep: Keep,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Read all artifacts in order, in the caller's thread, and give their bytes away meanwhile.
+
+    Args:
+        artifacts: in the order of the manifest.
+        pieces: reads one and raises, at its end, if it is bad.
+        keep: gets each artifact and its bytes, which are judged only at their end.
+        progress: told how far it has come.
+
+    Raises:
+        AttestError: what `pieces` or `keep` raised.
+    """
+    total, done = sum(item.size for item in artifacts), 0
+
+    def counted(artifact: EmbeddedArtifact) -> Iterator[bytes]:
+        nonlocal done
+        for piece in pieces(artifact):
+            yield piece
+            done += len(piece)
+            if progress is not None:
+                progress(done, total)
+
+    for artifact in artifacts:
+        content = counted(artifact)
+        keep(artifact, content)
+        for _ in content:  # judged only at its end, whatever `keep` left unread
+            pass
 
 
 class _Run:

@@ -15,7 +15,7 @@ from attest.errors import AttestError, MalformedEvidence, UsageError, Verificati
 from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack.archive import Archive
-from attest.pack.integrity import Progress, check_artifacts
+from attest.pack.integrity import Keep, Progress, check_artifacts, keep_artifacts
 from attest.pack.local import Entry
 from attest.pack.manifest import (
     ARTIFACTS,
@@ -150,7 +150,9 @@ class Pack:
                 rule="R-035",
             )
 
-    def check_integrity(self, *, progress: Progress | None = None) -> IntactPack:
+    def check_integrity(
+        self, *, progress: Progress | None = None, keep: Keep | None = None
+    ) -> IntactPack:
         """Read every artifact and compare it with the manifest, in memory that does not grow.
 
         Large artifacts are read on all cores; of several bad ones the first in the manifest is
@@ -158,6 +160,8 @@ class Pack:
 
         Args:
             progress: told bytes done and bytes in all while artifacts are read.
+            keep: gets every artifact and its bytes on the way, in the order of the manifest; what
+                it got counts for nothing unless this returns.
 
         Raises:
             MalformedEvidence: `extra_artifact_not_in_manifest`, `pack_digest_mismatch`, and the
@@ -177,7 +181,10 @@ class Pack:
                 where=min(unlisted),
                 rule="R-047",
             )
-        check_artifacts(embedded, self.artifact_chunks, progress=progress)
+        if keep is None:
+            check_artifacts(embedded, self.artifact_chunks, progress=progress)
+        else:
+            keep_artifacts(embedded, self.artifact_chunks, keep, progress=progress)
         digest = pack_digest(embedded)
         if digest != self.manifest.pack_digest:
             raise MalformedEvidence(

@@ -35,6 +35,8 @@ PUBLIC = [
     "VerificationFailed",
     "__version__",
     "build",
+    "diff",
+    "extract",
     "fetch",
     "inspect",
     "merge",

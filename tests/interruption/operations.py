@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from attest.pack.builder import build_pack
+from attest.pack.extract import extract_pack
 from attest.pack.merge import merge_packs
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
@@ -65,6 +66,10 @@ def _merge(folder: Path) -> None:
     )
 
 
+def _extract(folder: Path) -> None:
+    extract_pack(folder / OUT, folder / "extracted")
+
+
 def _exists(folder: Path) -> bool:
     return (folder / OUT).exists()
 
@@ -82,6 +87,7 @@ OPERATIONS = {
     "rebuild": Operation(run=_build),
     "attest": Operation(run=_attest),
     "merge": Operation(run=_merge),
+    "extract": Operation(run=_extract, target="extracted"),
 }
 
 
