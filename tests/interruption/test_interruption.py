@@ -88,6 +88,10 @@ def test_an_end_at_any_call_of_ours(tmp_path: Path, name: str) -> None:
     )
     calls = done.stdout.split()
     assert {"open", "write", "fsync"} <= set(calls)
+    # On the disk before it gets its name, and the name on the disk as well.
+    named = min(calls.index(call) for call in ("link", "replace", "rename") if call in calls)
+    assert "fsync" in calls[:named]
+    assert "fsync" in calls[named:]
     new = finished(name, tmp_path / "whole")
     results = [
         judge(name, tmp_path / "runs" / str(index), new) for index in range(1, len(calls) + 1)
