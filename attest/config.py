@@ -8,7 +8,7 @@ to trust, or weakens a check, is on the command line only.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -44,6 +44,7 @@ def load_settings(
     *,
     output: str | None = None,
     color: str | None = None,
+    limits: Sequence[str] = (),
     file: Path | None = None,
 ) -> Settings:
     """Gather the settings.
@@ -52,13 +53,18 @@ def load_settings(
         environ: the environment.
         output: value of `--output`, if given.
         color: value of `--color`, if given.
+        limits: values of `--limit`, each `NAME=VALUE`; of one name the last counts.
         file: value of `--config`, if given; else the user's configuration file, if there is one.
 
     Raises:
         UsageError: `invalid_setting`, `config_not_found`, `limits_disabled`, `below_minimum`.
     """
     from_file = _read_file(file, environ)
-    limits = {**from_file.limits, **_limits_of_environment(environ)}
+    bounds = {
+        **from_file.limits,
+        **_limits_of_environment(environ),
+        **_limits_of_options(limits),
+    }
     return Settings(
         output=_output(output, "--output")
         or _output(environ.get("ATTEST_OUTPUT"), "ATTEST_OUTPUT")
@@ -69,7 +75,7 @@ def load_settings(
         or "auto",
         offline=_flag(environ, "ATTEST_OFFLINE"),
         instance=environ.get("ATTEST_INSTANCE") or None,
-        limits=Limits(**limits) if limits else DEFAULT_LIMITS,
+        limits=Limits(**bounds) if bounds else DEFAULT_LIMITS,
     )
 
 
@@ -165,10 +171,27 @@ def _known(found: Iterable[str], known: tuple[str, ...], where: str) -> None:
 def _limits_of_environment(environ: Mapping[str, str]) -> dict[str, int]:
     found = {name: value for name, value in environ.items() if name.startswith(_PREFIX) and value}
     _known(found, tuple(f"ATTEST_{name.upper()}" for name in _LIMITS), "environment")
-    for name, value in found.items():
-        if not (value.isascii() and value.isdigit() and len(value) <= 19):
-            raise UsageError("invalid_setting", f"'{value}' is not a whole number", where=name)
-    return {name.removeprefix("ATTEST_").lower(): int(value) for name, value in found.items()}
+    return {
+        name.removeprefix("ATTEST_").lower(): _whole_number(value, name)
+        for name, value in found.items()
+    }
+
+
+def _limits_of_options(options: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise UsageError("invalid_setting", f"'{option}' is not NAME=VALUE", where="--limit")
+        _known([name], _LIMITS, "--limit")
+        found[name] = _whole_number(value, f"--limit {name}")
+    return found
+
+
+def _whole_number(value: str, where: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 19):
+        raise UsageError("invalid_setting", f"'{value}' is not a whole number", where=where)
+    return int(value)
 
 
 def _output(value: str | None, where: str) -> Output | None:

@@ -55,7 +55,7 @@ def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, Verifie
                 pack.read_attestation(name), in_pack=True, where=name, limits=limits
             )
             if bundle.certificate is not None:
-                verified[name] = verify_bundle(bundle, content, root, Trace())
+                verified[name] = verify_bundle(bundle, content, root, Trace(), limits=limits)
         except Untrusted:
             continue
         except AttestError as error:
@@ -85,7 +85,7 @@ def beside(
         return None
     try:
         bundle = parse_bundle(data, where=str(path), limits=limits)
-        return verify_bundle(bundle, content, root, Trace())
+        return verify_bundle(bundle, content, root, Trace(), limits=limits)
     except AttestError:
         # Whatever stands there is not ours to judge; the caller refuses to replace it unasked.
         return None
@@ -110,7 +110,7 @@ def confirm(
         bundle = parse_bundle(
             data, in_pack=isinstance(content, PackContent), where=where, limits=limits
         )
-        return verify_bundle(bundle, content, root, Trace())
+        return verify_bundle(bundle, content, root, Trace(), limits=limits)
     except AttestError as error:
         raise SigningError(
             "signed_bundle_invalid",

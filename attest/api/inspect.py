@@ -71,12 +71,12 @@ def _carried(manifest: Manifest, limits: Limits) -> Iterator[ClaimedBundle]:
 def _claimed(file: str, data: bytes, limits: Limits) -> ClaimedBundle:
     try:
         bundle = parse_bundle(data, where=file, limits=limits)
-        return _read(file, bundle)
+        return _read(file, bundle, limits)
     except AttestError as error:
         return ClaimedBundle(file=file, problem=error)
 
 
-def _read(file: str, bundle: UntrustedBundle) -> ClaimedBundle:
+def _read(file: str, bundle: UntrustedBundle, limits: Limits) -> ClaimedBundle:
     leaf = None if bundle.certificate is None else load_leaf(bundle.certificate)
     enveloped = isinstance(bundle.content, UntrustedEnvelope)
     return ClaimedBundle(
@@ -88,7 +88,7 @@ def _read(file: str, bundle: UntrustedBundle) -> ClaimedBundle:
         entries=tuple(_entry(entry) for entry in bundle.entries),
         timestamps=len(bundle.timestamps),
         content="dsseEnvelope" if enveloped else "messageSignature",
-        statement=parse_statement(bundle.content.payload)
+        statement=parse_statement(bundle.content.payload, max_depth=limits.max_json_depth)
         if isinstance(bundle.content, UntrustedEnvelope)
         else None,
     )

@@ -300,7 +300,7 @@ class _Judge:
             with trace.step(STEP_PARSE, rule="R-084"):
                 bundle = parse_bundle(read(), in_pack=in_pack, where=file, limits=self.limits)
                 kind = "key" if bundle.certificate is None else "keyless"
-            verified = verify_bundle(bundle, content, self.root, trace)
+            verified = verify_bundle(bundle, content, self.root, trace, limits=self.limits)
         except Untrusted as error:
             status, failure = "skip", error
         except (MalformedEvidence, VerificationFailed) as error:

@@ -182,7 +182,11 @@ def _context(options: GlobalOptions, first: Context) -> Context:
         stderr=first.stderr,
         environ=first.environ,
         settings=load_settings(
-            first.environ, output=options.output, color=options.color, file=options.config
+            first.environ,
+            output=options.output,
+            color=options.color,
+            limits=options.limits,
+            file=options.config,
         ),
         verbosity=-1 if options.quiet else options.verbose,
     )

@@ -20,12 +20,22 @@ global options, before or after the command:
   --output text|json    form of the result; JSON is alone on stdout
   --color auto|always|never
                         colour the result; NO_COLOR is respected
+  --limit NAME=VALUE    set a limit, as max_artifact_bytes=50000000; may be given several times
   --config FILE         settings (limits, output) instead of the user's own
   -h, --help            help for the program or for a command
   --version             print the version"""
 
-GLOBAL_NAMES = ("--verbose", "--quiet", "--output", "--color", "--config", "--help", "--version")
-_WITH_VALUE = ("--output", "--color", "--config")
+GLOBAL_NAMES = (
+    "--verbose",
+    "--quiet",
+    "--output",
+    "--color",
+    "--limit",
+    "--config",
+    "--help",
+    "--version",
+)
+_WITH_VALUE = ("--output", "--color", "--limit", "--config")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,6 +46,7 @@ class GlobalOptions:
     quiet: bool = False
     output: str | None = None
     color: str | None = None
+    limits: list[str] = field(default_factory=list)
     config: Path | None = None
     help: bool = False
     version: bool = False
@@ -79,6 +90,8 @@ def _set(options: GlobalOptions, name: str, value: str) -> None:
         options.output = value
     elif name == "--color":
         options.color = value
+    elif name == "--limit":
+        options.limits.append(value)
     else:
         options.config = Path(value)
 

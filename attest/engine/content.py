@@ -9,6 +9,7 @@ from attest.digest import Algorithm
 from attest.dsse import IN_TOTO_PAYLOAD_TYPE, UntrustedEnvelope
 from attest.engine.signature import DigestOf, digest_needed
 from attest.errors import MalformedEvidence, VerificationFailed
+from attest.limits import DEFAULT_LIMITS, Limits
 from attest.statement import (
     PACK_PREDICATE_TYPE,
     PACK_SUBJECT_NAME,
@@ -33,13 +34,17 @@ class ArtifactContent:
 
 
 def check_content(
-    signed: UntrustedEnvelope | UntrustedMessageSignature, content: PackContent | ArtifactContent
+    signed: UntrustedEnvelope | UntrustedMessageSignature,
+    content: PackContent | ArtifactContent,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Statement | None:
     """Check that what was signed speaks of the content; its statement, if it is one.
 
     Args:
         signed: the content of a bundle whose signature is verified.
         content: what is to be verified.
+        limits: bounds on the statement.
 
     Raises:
         MalformedEvidence: `missing_dsse_envelope`, a code of `parse_statement`.
@@ -63,7 +68,7 @@ def check_content(
             where="dsseEnvelope.payloadType",
             rule="R-088c",
         )
-    statement = parse_statement(signed.payload)
+    statement = parse_statement(signed.payload, max_depth=limits.max_json_depth)
     if isinstance(content, PackContent):
         _check_pack(statement, content.manifest_digest)
     else:

@@ -24,6 +24,7 @@ from attest.engine.timestamp import verify_timestamp
 from attest.engine.trace import Trace
 from attest.errors import Untrusted, VerificationFailed
 from attest.keys import PublicKey
+from attest.limits import DEFAULT_LIMITS, Limits
 from attest.trust.root import Authority, TrustRoot
 from attest.verified import VerifiedAttestation, VerifiedTime
 
@@ -40,6 +41,8 @@ def verify_bundle(
     content: PackContent | ArtifactContent,
     root: TrustRoot,
     trace: Trace,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedAttestation:
     """Run steps 2 to 7 on a parsed bundle, wholly under one trust root.
 
@@ -48,6 +51,7 @@ def verify_bundle(
         content: the pack or artifact that it must speak of.
         root: the trust root, with the profile of what must be proven.
         trace: receives every check.
+        limits: bounds on the statement; the bundle was held to its own when it was parsed.
 
     Raises:
         Untrusted: issued or logged by nobody in the root, or signed by a key
@@ -84,7 +88,7 @@ def verify_bundle(
         count = verify_scts(leaf, issuer, root.ct_logs, minimum=root.profile.min_scts)
         step.detail = f"{count} CT logs"
     with trace.step(STEP_CONTENT):
-        statement = check_content(bundle.content, content)
+        statement = check_content(bundle.content, content, limits=limits)
         identity = read_identity(leaf)
     return VerifiedAttestation(
         identity=identity,
