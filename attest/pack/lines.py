@@ -16,6 +16,9 @@ MAX_TEXT_BYTES = 1_048_576
 MAX_LINES = 2_000
 #: The same for all artifacts of one comparison together.
 MAX_LINES_IN_ALL = 20_000
+#: Characters told of all artifacts together: a line may be as long as its artifact, and all that
+#: is told is held in memory.
+MAX_SHOWN_IN_ALL = 4 * MAX_TEXT_BYTES
 #: Lines told of one artifact.
 MAX_SHOWN = 500
 
@@ -46,7 +49,7 @@ def compare_texts(first: Pack, second: Pack, pairs: Iterable[ArtifactPair]) -> I
     Raises:
         MalformedEvidence: the codes of `Pack.artifact_chunks`.
     """
-    room = MAX_LINES_IN_ALL
+    room, space = MAX_LINES_IN_ALL, MAX_SHOWN_IN_ALL
     for pair in pairs:
         path = pair.after.path
         if max(pair.before.size, pair.after.size) > MAX_TEXT_BYTES:
@@ -64,10 +67,12 @@ def compare_texts(first: Pack, second: Pack, pairs: Iterable[ArtifactPair]) -> I
             continue
         room -= size
         lines = tuple(_unified(old, new, start, end))
-        more = len(lines) > MAX_SHOWN
-        yield TextDiff(
-            path=path, lines=lines[:MAX_SHOWN], left_out="too_many_lines" if more else None
-        )
+        shown, more = lines[:MAX_SHOWN], len(lines) > MAX_SHOWN
+        if sum(map(len, shown)) > space:
+            yield TextDiff(path=path, left_out="too_large")
+            continue
+        space -= sum(map(len, shown))
+        yield TextDiff(path=path, lines=shown, left_out="too_many_lines" if more else None)
 
 
 def _lines(data: bytes) -> list[str] | None:

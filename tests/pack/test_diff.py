@@ -344,3 +344,17 @@ def test_all_texts_together_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     second = made(tmp_path / "b.epack", "s", {"x": b"1\n" * 3, "y": b"1\n" * 3, "z": b"1\n"})
     texts = diff(first, second, text=True).texts or ()
     assert [text.left_out for text in texts] == [None, "too_many_lines", None]
+
+
+def test_long_lines_of_all_texts_together_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "MAX_SHOWN_IN_ALL", 300)
+    first = made(tmp_path / "a.epack", "s", {"x": b"", "y": b"", "z": b""})
+    second = made(tmp_path / "b.epack", "s", {"x": b"1" * 200, "y": b"1" * 200, "z": b"1\n"})
+    texts = diff(first, second, text=True).texts or ()
+    assert [(text.left_out, bool(text.lines)) for text in texts] == [
+        (None, True),
+        ("too_large", False),
+        (None, True),
+    ]
