@@ -7,6 +7,7 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ def entry() -> NoReturn:
     gc.set_threshold(100_000)
     # Libraries warn of odd certificates; what matters of it is in the verdict.
     warnings.simplefilter("ignore")
+    _end_tidily()
     nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the end
     # A stream that was closed for us is None.
     stdout, stderr = sys.stdout or nowhere, sys.stderr or nowhere
@@ -95,6 +97,15 @@ def entry() -> NoReturn:
         stderr.flush()
     # All is written and closed by now; tearing down the interpreter would only take time.
     os._exit(code)
+
+
+def _end_tidily() -> None:
+    """End by SIGTERM or SIGHUP as by Ctrl-C: with what is half-written removed."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has one of them
+        # What our caller chose to ignore, as nohup does, stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def main(argv: Sequence[str], *, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> int:
