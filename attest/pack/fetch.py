@@ -185,7 +185,7 @@ def read_allowed(text: str) -> tuple[str, int]:
         except ValueError:
             host = None
     canonical = read_host(host or "")
-    if canonical is None:
+    if canonical is None or port == 0:
         raise UsageError(
             "invalid_host",
             f"'{text}' is not HOST or HOST:PORT",
@@ -233,8 +233,9 @@ class _Way:
     def _judged(self, uri: str, where: str, *, redirected: bool) -> tuple[str, Sequence[Address]]:
         """The canonical host of a URI and its addresses, every one of which may be reached."""
         parts = urlsplit(uri)
-        host, port = read_host(parts.hostname or ""), parts.port or http.HTTPS
-        if host is None:
+        host = read_host(parts.hostname or "")
+        port = http.HTTPS if parts.port is None else parts.port
+        if host is None or port == 0:
             raise NetworkError("invalid_uri", "names no host that can exist", where=where)
         found: Sequence[Address] = () if isinstance(host, str) else (host,)
         # Before the list is asked: it allows a name, never an address of our own.

@@ -160,12 +160,19 @@ def test_an_international_name_is_compared_in_ascii(web: Web) -> None:
 @pytest.mark.parametrize(
     "allow",
     ["", "*", "*.example", "https://evidence.example", "evidence.example/x", "a@evidence.example",
-     "evidence.example:port", "evidence.example:99999", "evidence.example?", "evidence.example#",
+     "evidence.example:port", "evidence.example:99999", "evidence.example:0",
+     "evidence.example?", "evidence.example#",
      "a..b", "-a.example", "[::1", "a b", "\u2024.example", "ü" * 80],
 )  # fmt: skip
 def test_what_is_no_host_cannot_be_allowed(web: Web, allow: str) -> None:
     assert refused(web, web.url("/report.pdf"), allow=(allow,)).code == "invalid_host"
     assert web.seen == []
+
+
+def test_port_nought_is_not_taken_for_the_usual_one(web: Web) -> None:
+    error = refused(web, "https://evidence.example:0/report.pdf", allow=("evidence.example",))
+    assert error.code == "invalid_uri"
+    assert (web.seen, web.asked) == ([], [])
 
 
 @pytest.mark.parametrize("host", ["xn--a.example", "xn--99999999.example", "x" * 63 + ".example"])
