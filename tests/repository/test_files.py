@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Spelled in pieces, so that this file does not break its own rule.
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npmjs.org", "crates" + ".io"]
-MACHINE = ["/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/", "/work/" + "main", "/tm" + "p/v/"]
+MACHINE = ["/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/", "/wo" + "rk/main", "/tm" + "p/v/"]
 
 
 def tracked() -> list[Path]:
