@@ -23,6 +23,22 @@ EXIT_VERDICT: int = 1
 EXIT_NO_VERDICT: int = 2
 
 
+#: Codes of evidence that may be well made and is only larger than allowed.
+_LIMITS = frozenset(
+    {
+        "artifact_too_large",
+        "bundle_too_large",
+        "json_too_deep",
+        "manifest_too_large",
+        "pack_too_large",
+        "too_many_artifacts",
+        "too_many_attestations",
+        "too_many_entries",
+    }
+)
+_ADVICE_OF_LIMITS = "if you expect evidence as large as this, raise the limit with --limit"
+
+
 class AttestError(Exception):
     """Base of every error that this package raises on purpose.
 
@@ -35,8 +51,8 @@ class AttestError(Exception):
     """
 
     exit_code: ClassVar[Literal[1, 2]] = 2
-    #: What to do where the error itself has no hint.
-    advice: ClassVar[str | None] = None
+    #: What to do where neither the error nor its code has a hint.
+    usual_advice: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -56,6 +72,11 @@ class AttestError(Exception):
         #: The full report of the verification that ended in this error; set by `attest.verify`.
         self.report: object | None = None
 
+    @property
+    def advice(self) -> str | None:
+        """What to do where the error itself has no hint."""
+        return _ADVICE_OF_LIMITS if self.code in _LIMITS else self.usual_advice
+
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         return f"{self.code}: {self.message}{place}"
@@ -65,14 +86,14 @@ class MalformedEvidence(AttestError):
     """The evidence does not follow its published format."""
 
     exit_code: ClassVar[Literal[1, 2]] = 1
-    advice = "do not use it: it is damaged or wrongly made; ask whoever made it for a new one"
+    usual_advice = "do not use it: it is damaged or wrongly made; ask whoever made it for a new one"
 
 
 class VerificationFailed(AttestError):
     """A signature, proof, time or digest does not verify."""
 
     exit_code: ClassVar[Literal[1, 2]] = 1
-    advice = "do not trust it: it was changed, or is not what it claims to be"
+    usual_advice = "do not trust it: it was changed, or is not what it claims to be"
 
 
 class Untrusted(VerificationFailed):
@@ -96,7 +117,7 @@ class PolicyFileError(AttestError):
 class TrustError(AttestError):
     """There is no usable trust material: no verdict."""
 
-    advice = "get it again from whoever runs the instance"
+    usual_advice = "get it again from whoever runs the instance"
 
 
 class NetworkError(AttestError):
