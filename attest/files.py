@@ -27,7 +27,7 @@ def open_file(path: Path | str) -> Iterator[BinaryIO]:
             "file_not_found", "the file does not exist", where=str(path), hint="check the path"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise unreadable(error, path) from None
+        raise _unreadable(error, path) from None
     # Judged before Python wraps it, which refuses a folder with an error of its own.
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -38,6 +38,20 @@ def open_file(path: Path | str) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def reading(path: Path | str) -> Iterator[BinaryIO]:
+    """As `open_file`, for a block that does nothing but read: its failures are the file's too.
+
+    Raises:
+        UsageError: `file_not_found`, `unreadable_file`.
+    """
+    try:
+        with open_file(path) as file:
+            yield file
+    except OSError as error:
+        raise _unreadable(error, path) from None
+
+
 def read_file(path: Path | str, *, limit: int) -> bytes:
     """The bytes of a regular file, at most `limit` and one more, so that a caller sees excess.
 
@@ -46,18 +60,14 @@ def read_file(path: Path | str, *, limit: int) -> bytes:
     """
     pieces: list[bytes] = []
     left = limit + 1
-    try:
-        with open_file(path) as file:
-            while left > 0 and (piece := file.read(left)):
-                pieces.append(piece)
-                left -= len(piece)
-    except OSError as error:
-        raise unreadable(error, path) from None
+    with reading(path) as file:
+        while left > 0 and (piece := file.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
     return b"".join(pieces)
 
 
-def unreadable(error: Exception, path: Path | str) -> UsageError:
-    """The error for a file that cannot be opened or read; the caller raises it."""
+def _unreadable(error: Exception, path: Path | str) -> UsageError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return UsageError(
         "unreadable_file",

@@ -19,7 +19,7 @@ from attest.digest import Digests, digest_of_stream
 from attest.dsse import PAE_START
 from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import SigningError, UsageError
-from attest.files import open_file
+from attest.files import reading
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.oidc import IdentityToken
 from attest.pack.integrity import Progress
@@ -323,7 +323,7 @@ _Stamp = tuple[int, int, int, int]
 def _stamp(named: NamedTarget) -> _Stamp | None:
     if named.path is None:
         return None
-    with _opened(named.path) as file:
+    with reading(named.path) as file:
         return _stamp_of(file)
 
 
@@ -344,7 +344,7 @@ def _digest_of(named: NamedTarget) -> tuple[bytes, _Stamp | None]:
                 hint="give sha256:HEX, or the file itself",
             )
         return known, None
-    with _opened(named.path) as file:
+    with reading(named.path) as file:
         # Signing these bytes and signing the envelope that they encode gives one signature: who
         # gets somebody to sign such a file could show it as that person's attestation.
         if file.read(len(PAE_START)) == PAE_START:
@@ -356,15 +356,6 @@ def _digest_of(named: NamedTarget) -> tuple[bytes, _Stamp | None]:
         file.seek(0)
         stamp = _stamp_of(file)
         return digest_of_stream(file, "sha256"), stamp
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with open_file(path) as file:
-            yield file
-    except OSError as error:
-        raise UsageError("unreadable_file", error.strerror or str(error), where=str(path)) from None
 
 
 def _require_writable(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attest.digest import Algorithm, Digests, digest_of_stream, parse_target
 from attest.errors import MalformedEvidence, UsageError
-from attest.files import open_file, read_file, unreadable
+from attest.files import open_file, read_file, reading
 
 PACK_SUFFIX = ".epack"
 BUNDLE_SUFFIX = ".sigstore.json"
@@ -88,11 +88,8 @@ class FileDigests:
             UsageError: `file_not_found`, `unreadable_file`.
         """
         if algorithm not in self._known:
-            try:
-                with open_file(self.path) as stream:
-                    self._known[algorithm] = digest_of_stream(stream, algorithm)
-            except OSError as error:
-                raise unreadable(error, self.path) from None
+            with reading(self.path) as stream:
+                self._known[algorithm] = digest_of_stream(stream, algorithm)
         return self._known[algorithm]
 
     def hex(self) -> dict[str, str]:

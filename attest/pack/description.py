@@ -19,6 +19,7 @@ from attest.pack.manifest import (
     Source,
 )
 from attest.pack.manifest_fields import (
+    DESCRIPTIVE,
     REFERENCE,
     read_locked_profile,
     read_reference,
@@ -29,19 +30,7 @@ from attest.strictjson import JSON, loads
 T = TypeVar("T")
 
 _KNOWN = frozenset(["sources", "references", "artifacts", "profile", "overlays", "profile_lock"])
-_RULE = frozenset(
-    [
-        "match",
-        "content_type",
-        "display_name",
-        "description",
-        "collected_at",
-        "schema",
-        "semantic_type",
-        "metadata",
-        "controls",
-    ]
-)
+_RULE = DESCRIPTIVE | {"match"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

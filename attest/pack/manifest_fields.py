@@ -33,12 +33,9 @@ _MANIFEST = frozenset(
     ]
 )
 _SOURCE = frozenset(["name", "version", "source", "commit", "binary_digest", "artifacts"])
-_EMBEDDED = frozenset(
+#: What may be said of an embedded artifact beyond which bytes it is.
+DESCRIPTIVE = frozenset(
     [
-        "type",
-        "path",
-        "digest",
-        "size",
         "content_type",
         "display_name",
         "description",
@@ -49,6 +46,7 @@ _EMBEDDED = frozenset(
         "controls",
     ]
 )
+_EMBEDDED = DESCRIPTIVE | {"type", "path", "digest", "size"}
 REFERENCE = frozenset(["type", "name", "uri", "access", "digest"])
 _PLAIN = frozenset(["type", "path", "digest", "size", "content_type"])
 _ARTIFACT = _EMBEDDED | REFERENCE
