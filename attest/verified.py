@@ -51,19 +51,37 @@ class VerifiedLogEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeyIdentity:
+    """A key that was given and that signed; `key_id` is the hex SHA-256 of its SPKI."""
+
+    key_id: str
+
+    @property
+    def principal(self) -> str:
+        """What is counted: the key, under whatever name (design, section 7 "Principals")."""
+        return f"key:{self.key_id}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedAttestation:
     """A signature that verified, with its signer, times and log entries.
 
-    Only `attest.engine.verify` makes one. `statement` is None where an artifact's bytes were
-    signed directly. `instance` names the trust root that everything was checked under.
+    Only `attest.engine.verify` makes one. `certificate_sha256` (raw bytes) is None where a key
+    signed. `statement` is None where an artifact's bytes were signed directly. `instance` names
+    the trust root that everything was checked under.
     """
 
-    identity: CertificateIdentity
-    certificate_sha256: bytes
+    signer: CertificateIdentity | KeyIdentity
+    certificate_sha256: bytes | None
     statement: Statement | None
     times: tuple[VerifiedTime, ...]
     log_entries: tuple[VerifiedLogEntry, ...]
     instance: str
+
+    @property
+    def identity(self) -> CertificateIdentity | None:
+        """Whom the certificate names; None where a key signed."""
+        return None if isinstance(self.signer, KeyIdentity) else self.signer
 
     @property
     def earliest_time(self) -> datetime:

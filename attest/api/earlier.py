@@ -22,7 +22,7 @@ from attest.verified import VerifiedAttestation
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """A signer as certificates name one: subject and OIDC issuer."""
+    """A signer as certificates name one: subject and OIDC issuer; a key by its id, without one."""
 
     subject: str
     issuer: str
@@ -30,6 +30,8 @@ class Identity:
     @classmethod
     def of(cls, attestation: VerifiedAttestation) -> Identity:
         """The identity that a verified attestation proves."""
+        if attestation.identity is None:
+            return cls(subject=attestation.signer.principal, issuer="")
         return cls(subject=attestation.identity.subject, issuer=attestation.identity.issuer)
 
 

@@ -54,12 +54,14 @@ class Signed:
     @property
     def identity(self) -> str | None:
         """The subject that the certificate names."""
-        return self.attestation.identity.subject if self.attestation else None
+        identity = self.attestation and self.attestation.identity
+        return identity.subject if identity else None
 
     @property
     def issuer(self) -> str | None:
         """The OIDC issuer that the certificate names."""
-        return self.attestation.identity.issuer if self.attestation else None
+        identity = self.attestation and self.attestation.identity
+        return identity.issuer if identity else None
 
     @property
     def log_entries(self) -> tuple[VerifiedLogEntry, ...]:
@@ -229,10 +231,11 @@ class Session:
         data = self.signer().sign_statement(pack_statement(digest))
         content = PackContent(manifest_digest=digest)
         made = earlier.confirm(data, content, self.root, self.limits)
-        own = mine.get(Identity.of(made))
+        signer = Identity.of(made)
+        own = mine.get(signer)
         if own is not None and not replace:  # the token had not told whom the authority names
             return result(own, existing[own], kept=True)
-        entry = own or earlier.entry_name(made.identity.subject, names)
+        entry = own or earlier.entry_name(signer.subject, names)
         add_attestation(
             path,
             entry,

@@ -89,9 +89,9 @@ def verify_bundle(
         step.detail = f"{count} CT logs"
     with trace.step(STEP_CONTENT):
         statement = check_content(bundle.content, content, limits=limits)
-        identity = read_identity(leaf)
+        signer = read_identity(leaf)
     return VerifiedAttestation(
-        identity=identity,
+        signer=signer,
         certificate_sha256=hashlib.sha256(bundle.certificate).digest(),
         statement=statement,
         times=times,

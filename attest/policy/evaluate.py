@@ -96,6 +96,8 @@ def _mismatch(
     if isinstance(requirement, AnyIdentity):
         return None
     identity = attestation.identity
+    if identity is None:
+        return "certificate_identity_mismatch", (f"signed by: {attestation.signer.principal}",)
     for signer in requirement.signers:
         if signer.identity == identity.subject and signer.issuer == identity.issuer:
             return None

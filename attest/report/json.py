@@ -10,7 +10,7 @@ from attest.errors import AttestError
 from attest.policy.evaluate import Decision
 from attest.report.model import AttestationResult, Report, utc
 from attest.strictjson import JSON
-from attest.verified import Check, VerifiedAttestation, VerifiedLogEntry
+from attest.verified import Check, KeyIdentity, VerifiedAttestation, VerifiedLogEntry
 
 MEDIA_TYPE = "application/vnd.attest.report.v1+json"
 
@@ -85,17 +85,22 @@ def _attestation(item: AttestationResult) -> JSON:
         "file": item.file,
         "kind": item.kind,
         "status": item.status,
-        "principal": identity.principal if identity else None,
+        "principal": verified.signer.principal if verified else None,
         "identity": identity.subject if identity else None,
         "issuer": identity.issuer if identity else None,
         "claims": dict(identity.claims) if identity else None,
-        "key_id": None,
+        "key_id": _key_id(verified),
         "predicate_type": _predicate_type(verified),
         "signed_at": _signed_at(verified),
         "log": _log(verified.log_entries[0]) if verified and verified.log_entries else None,
         "level2": verified is not None and verified.level2,
         "checks": [_check(check) for check in item.checks],
     }
+
+
+def _key_id(verified: VerifiedAttestation | None) -> str | None:
+    signer = verified.signer if verified else None
+    return signer.key_id if isinstance(signer, KeyIdentity) else None
 
 
 def _predicate_type(verified: VerifiedAttestation | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from attest.errors import PolicyViolation
 from attest.report.model import AttestationResult, Report, utc
 from attest.terminal import escape
-from attest.verified import Check, VerifiedAttestation
+from attest.verified import Check, KeyIdentity, VerifiedAttestation
 
 _WORDS = {"pass": "VERIFIED", "fail": "FAILED", "error": "NO VERDICT"}
 
@@ -96,8 +96,11 @@ def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:
 
 
 def _signer(verified: VerifiedAttestation) -> Iterator[str]:
-    yield f"    signed by: {escape(verified.identity.subject)}"
-    yield f"    issuer: {escape(verified.identity.issuer)}"
+    if isinstance(verified.signer, KeyIdentity):
+        yield f"    signed by key: {verified.signer.key_id}"
+    else:
+        yield f"    signed by: {escape(verified.signer.subject)}"
+        yield f"    issuer: {escape(verified.signer.issuer)}"
     for time in verified.times:
         yield f"    at: {utc(time.time)} ({time.source}, {escape(time.authority)})"
     for entry in verified.log_entries:

@@ -1,0 +1,259 @@
+"""One verification under one trust root and one policy: every attestation, then the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attest.api.target import (
+    BUNDLE_SUFFIX,
+    FileDigests,
+    NamedTarget,
+    read_bundle,
+)
+from attest.digest import Digests
+from attest.engine.trace import Trace
+from attest.errors import (
+    AttestError,
+    MalformedEvidence,
+    PolicyViolation,
+    Untrusted,
+    UsageError,
+    VerificationFailed,
+)
+from attest.limits import Limits
+from attest.pack.integrity import Progress
+from attest.pack.reader import IntactPack, Pack, open_pack
+from attest.policy.evaluate import Decision, evaluate
+from attest.policy.model import Policy
+from attest.report.model import (
+    Assurance,
+    AttestationKind,
+    AttestationResult,
+    PackFacts,
+    Report,
+    Target,
+    TargetKind,
+    TrustFacts,
+)
+from attest.verified import Status, VerifiedAttestation
+
+if TYPE_CHECKING:  # without a policy there is no signature to check, and nothing of this is loaded
+    from attest.engine.content import ArtifactContent, PackContent
+    from attest.trust.root import TrustRoot
+
+STEP_PARSE = "1 parse"
+STEP_PACK = "0 pack"
+STEP_POLICY = "8 policy"
+
+
+def assurance_of(policy: Policy | None) -> Assurance:
+    """What a verification under a policy can assure; without one only integrity."""
+    if policy is None:
+        return "integrity"
+    return "any_identity" if policy.any_identity else "identity"
+
+
+@contextmanager
+def intact_pack(
+    path: Path, trace: Trace, limits: Limits, progress: Progress | None
+) -> Iterator[tuple[Pack, IntactPack]]:
+    """Open a pack and check its integrity, as one step (R-078)."""
+    with ExitStack() as stack:
+        with trace.step(STEP_PACK, rule="R-078") as step:
+            pack = stack.enter_context(open_pack(path, limits=limits))
+            intact = pack.check_integrity(progress=progress)
+            step.detail = f"{intact.artifacts} artifacts, {intact.bytes} bytes"
+        yield pack, intact
+
+
+def with_pack(report: Report, intact: IntactPack) -> Report:
+    """A report that tells of an intact pack."""
+    digest = intact.manifest_digest.hex()
+    facts = PackFacts(
+        stream=intact.stream,
+        pack_digest=intact.pack_digest,
+        manifest_digest=digest,
+        artifacts=intact.artifacts,
+        bytes=intact.bytes,
+    )
+    # A pack is named by what its attestations sign: the digest of its manifest.
+    target = replace(report.target, digest={"sha256": digest})
+    return replace(report, pack=facts, target=target)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """One verification: everything that is the same for all attestations of a target."""
+
+    root: TrustRoot
+    policy: Policy
+    now: datetime
+    limits: Limits
+
+    def pack(self, named: NamedTarget, path: Path, progress: Progress | None) -> Report:
+        """Judge every attestation inside a pack."""
+        from attest.engine.content import PackContent
+
+        trace = Trace()
+        report = self._begin("pack", named.name)
+        try:
+            with intact_pack(path, trace, self.limits, progress) as (pack, intact):
+                report = replace(with_pack(report, intact), checks=trace.checks)
+                content = PackContent(manifest_digest=intact.manifest_digest)
+                judged = [
+                    self._attestation(name, partial(pack.read_attestation, name), content, True)
+                    for name in pack.attestation_names
+                ]
+        except (MalformedEvidence, VerificationFailed) as error:
+            return replace(report.failed(error), checks=trace.checks)
+        return self._decide(report, judged, trace)
+
+    def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
+        """Judge the one bundle of a file or digest."""
+        from attest.engine.content import ArtifactContent
+
+        file = bundle or _bundle_beside(named)
+        known = _digests(named)
+        known("sha256")
+        content = ArtifactContent(digest_of=known)
+        read = partial(_read_bundle, file, limit=self.limits.max_bundle_bytes)
+        judged = [self._attestation(str(file), read, content, False)]
+        report = self._begin(named.kind, named.name)
+        report = replace(report, target=replace(report.target, digest=known.hex()))
+        return self._decide(report, judged, Trace())
+
+    def _begin(self, kind: TargetKind, name: str) -> Report:
+        root = self.root
+        return Report(
+            result="pass",
+            assurance=assurance_of(self.policy),
+            target=Target(kind=kind, name=name, digest={}),
+            trust=TrustFacts(
+                instance=root.instance,
+                root_sha256=root.sha256,
+                age_seconds=None,
+                sandbox=root.sandbox,
+            ),
+        )
+
+    def _attestation(
+        self,
+        file: str,
+        read: Callable[[], bytes],
+        content: PackContent | ArtifactContent,
+        in_pack: bool,  # noqa: FBT001  # private, and clear where it is called
+    ) -> _Judged:
+        from attest.bundle import parse_bundle
+        from attest.engine.verify import verify_bundle
+
+        trace = Trace()
+        verified: VerifiedAttestation | None = None
+        failure: AttestError | None = None
+        status: Status = "pass"
+        kind: AttestationKind | None = None
+        try:
+            with trace.step(STEP_PARSE, rule="R-084"):
+                bundle = parse_bundle(read(), in_pack=in_pack, where=file, limits=self.limits)
+                kind = "key" if bundle.certificate is None else "keyless"
+            verified = verify_bundle(bundle, content, self.root, trace, limits=self.limits)
+        except Untrusted as error:
+            status, failure = "skip", error
+        except (MalformedEvidence, VerificationFailed) as error:
+            status, failure = "fail", error
+        if failure is not None and not (failure.where or "").startswith(file):
+            failure.where = f"{file}: {failure.where}" if failure.where else file
+        result = AttestationResult(
+            file=file, kind=kind, status=status, checks=trace.checks, verified=verified
+        )
+        return _Judged(result=result, failure=failure)
+
+    def _decide(self, report: Report, judged: Sequence[_Judged], trace: Trace) -> Report:
+        """Every attestation must be sound, one must count, and the policy must be met."""
+        results = tuple(item.result for item in judged)
+        verified = [item.verified for item in results if item.verified is not None]
+        decision = evaluate(self.policy, verified, now=self.now)
+        report = replace(report, attestations=results, decision=decision)
+        try:
+            with trace.step(STEP_POLICY):
+                _require_sound(judged, report.target.name)
+                _require_met(decision)
+        except AttestError as error:
+            report = report.failed(error)
+        return replace(report, checks=trace.checks)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Judged:
+    """An attestation's result, and the error behind it if it did not pass."""
+
+    result: AttestationResult
+    failure: AttestError | None
+
+
+def _require_sound(judged: Sequence[_Judged], name: str) -> None:
+    failures = [item.failure for item in judged if item.failure is not None]
+    for failure in failures:
+        if not isinstance(failure, Untrusted):
+            raise failure  # broken evidence fails, whatever else is satisfied
+    if len(failures) == len(judged):
+        raise (
+            failures[0]
+            if failures
+            else VerificationFailed(
+                "no_attestations",
+                "nothing is signed: the pack has no attestation",
+                where=name,
+                rule="R-089",
+                hint="it was never signed, or its attestations were stripped",
+            )
+        )
+
+
+def _require_met(decision: Decision) -> None:
+    if decision.result == "pass":
+        return
+    # What was required and who signed instead stands in the decision, line by line.
+    raise PolicyViolation(
+        decision.code or "policy_not_met",
+        "it verifies, but not as the policy requires",
+        where="policy",
+        rule="R-088b" if decision.code == "certificate_identity_mismatch" else "step 8",
+    )
+
+
+def _read_bundle(path: Path, *, limit: int) -> bytes:
+    """As `read_bundle`, with what to do where there is none."""
+    try:
+        return read_bundle(path, limit=limit)
+    except UsageError as error:
+        if error.code != "file_not_found":
+            raise
+        raise UsageError(
+            "bundle_not_found",
+            "there is no such bundle",
+            where=str(path),
+            hint="sign it first, or name its bundle with --bundle",
+        ) from None
+
+
+def _bundle_beside(named: NamedTarget) -> Path:
+    if named.path is None:
+        raise UsageError(
+            "bundle_needed", "a digest needs a bundle", where=named.name, hint="give --bundle FILE"
+        )
+    # Not `with_name`: a path such as `.` has no name.
+    return Path(f"{named.path}{BUNDLE_SUFFIX}")
+
+
+def _digests(named: NamedTarget) -> FileDigests | Digests:
+    if named.path is not None:
+        return FileDigests(path=named.path)
+    if named.digests is None:
+        raise UsageError("invalid_digest", "neither a file nor a digest", where=named.name)
+    return named.digests
