@@ -1,4 +1,10 @@
-"""Rekor v2: a tile log (C2SP tlog-tiles) with one entry kind, `hashedrekord` 0.0.2."""
+"""Rekor v2: a tile log (C2SP tlog-tiles) with one entry kind, `hashedrekord` 0.0.2.
+
+A verifier is a certificate or a public key of ECDSA P-256, P-384 or P-521, each with the hash of
+its curve, or RSA of 2048, 3072 or 4096 bits with SHA-256. Ed25519 is refused: Rekor takes
+Ed25519ph there, and `cryptography` has none. `canonical_body` checks a proposal;
+`hashedrekord_body` writes a body unchecked, for who forges.
+"""
 
 from __future__ import annotations
 

@@ -119,3 +119,20 @@ def mth(leaves: list[bytes]) -> bytes:
     while left * 2 < len(leaves):
         left *= 2
     return sha256(b"\x01" + mth(leaves[:left]) + mth(leaves[left:]))
+
+
+def intoto(
+    payload: bytes, *, signature: bytes, verifier: bytes, keyid: str = ""
+) -> dict[str, object]:
+    """A proposed `intoto` 0.0.2: its bytes are the envelope's base64 texts."""
+    signed: dict[str, object] = {"sig": b64(b64(signature).encode()), "publicKey": b64(verifier)}
+    if keyid:
+        signed["keyid"] = keyid
+    envelope = {
+        "payload": b64(b64(payload).encode()),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [signed],
+    }
+    hashed = {"algorithm": "sha256", "value": sha256(b"the envelope").hex()}
+    content = {"envelope": envelope, "hash": hashed}
+    return {"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": content}}
