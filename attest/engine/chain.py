@@ -43,13 +43,13 @@ _CA_CRITICAL = frozenset(
 class VerifiedIssuer:
     """The CA certificate that issued a leaf, verified up to its root.
 
-    `spki_sha256` is the hash of its key that SCTs sign; `store` holds it alone, and keeps its key
-    loaded from one leaf to the next.
+    `spki_sha256` is the hash of its key that SCTs sign; `paths` builds paths that end in it alone,
+    and keeps its key loaded from one leaf to the next.
     """
 
     certificate: x509.Certificate
     spki_sha256: bytes
-    store: Store
+    paths: PolicyBuilder
 
 
 def load_leaf(der: bytes) -> x509.Certificate:
@@ -99,10 +99,9 @@ def attribute(leaf: x509.Certificate, authorities: Iterable[Authority]) -> tuple
 def _names(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
     if leaf.issuer != issuer.subject:
         return False
-    try:
-        wanted = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-        key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
+    wanted = _extension(leaf.extensions, x509.AuthorityKeyIdentifier)
+    key = _extension(issuer.extensions, x509.SubjectKeyIdentifier)
+    if wanted is None or key is None:
         return True  # without both identifiers the name alone attributes
     return wanted.key_identifier is None or wanted.key_identifier == key.digest
 
@@ -129,7 +128,7 @@ def verify_chain(
         try:
             issuer = _verified_issuer(authority)
             _check_windows(leaf, authority, times)
-            _build_path(leaf, issuer.store, min(times))
+            _build_path(leaf, issuer, min(times))
         except VerificationFailed as error:
             failure = failure or error
         else:
@@ -193,7 +192,9 @@ def _verified_issuer(authority: Authority) -> VerifiedIssuer:
     return VerifiedIssuer(
         certificate=issuing,
         spki_sha256=hashlib.sha256(spki).digest(),
-        store=Store([issuing]),
+        paths=PolicyBuilder()
+        .store(Store([issuing]))
+        .extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy()),
     )
 
 
@@ -237,11 +238,9 @@ def _check_windows(leaf: x509.Certificate, authority: Authority, times: Sequence
             raise _bad_chain(f"the CA was not valid at {time:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _build_path(leaf: x509.Certificate, issuer: Store, time: datetime) -> None:
-    builder = PolicyBuilder().store(issuer).time(time)
-    builder = builder.extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy())
+def _build_path(leaf: x509.Certificate, issuer: VerifiedIssuer, time: datetime) -> None:
     try:
-        builder.build_client_verifier().verify(leaf, [])
+        issuer.paths.time(time).build_client_verifier().verify(leaf, [])
     except (VerificationError, x509.UnsupportedGeneralNameType) as error:
         raise _bad_chain(f"no valid path to the CA: {error}") from None
 
@@ -263,10 +262,12 @@ def _leaf_policy() -> ExtensionPolicy:
 
 
 def _extension(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    # By OID: finding it by class asks every extension before it for its abstract base classes.
+    for extension in extensions:
+        if extension.oid == kind.oid:
+            value = extension.value
+            return value if isinstance(value, kind) else None
+    return None
 
 
 def _unhandled(
