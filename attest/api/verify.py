@@ -13,11 +13,11 @@ from attest.api.target import NamedTarget, name_target
 from attest.engine.trace import Trace
 from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.pack.integrity import Progress
 from attest.policy.model import Policy
 from attest.report.model import Report, Target, TargetKind, Warned
 
-if TYPE_CHECKING:  # without a policy there is no signature to check, and nothing of this is loaded
+if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is half of a cold run
+    from attest.pack.integrity import Progress
     from attest.trust.root import TrustRoot
 
 
