@@ -77,6 +77,10 @@ class AttestError(Exception):
         """What to do where the error itself has no hint."""
         return _ADVICE_OF_LIMITS if self.code in _LIMITS else self.usual_advice
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Reach another process as it is; exceptions are otherwise made anew of their message."""
+        return _error_of, (type(self), str(self.args[0]), self.__dict__)
+
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         return f"{self.code}: {self.message}{place}"
@@ -126,3 +130,9 @@ class NetworkError(AttestError):
 
 class SigningError(AttestError):
     """A signing service, identity or key refused."""
+
+
+def _error_of(kind: type[AttestError], message: str, members: dict[str, object]) -> AttestError:
+    error = kind("", message)
+    error.__dict__.update(members)
+    return error

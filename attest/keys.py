@@ -86,6 +86,10 @@ class PublicKey:
         except UnsupportedAlgorithm as error:
             raise ValueError(str(error)) from None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Reach another process as its SPKI."""
+        return PublicKey.from_der, (self.spki,)
+
     @property
     def key_id(self) -> bytes:
         """SHA-256 of the SPKI: the key id of ECDSA logs and CT logs (RFC 6962, section 3.2)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from attest.errors import MalformedEvidence, TrustError, UsageError
@@ -57,6 +58,16 @@ class Authority:
     uri: str
     certificates: tuple[x509.Certificate, ...]
     valid: Validity
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Reach another process as DER: loaded certificates cannot."""
+        raw = [item.public_bytes(Encoding.DER) for item in self.certificates]
+        return _authority_of, (self.uri, raw, self.valid)
+
+
+def _authority_of(uri: str, raw: list[bytes], valid: Validity) -> Authority:
+    certificates = tuple(x509.load_der_x509_certificate(item) for item in raw)
+    return Authority(uri=uri, certificates=certificates, valid=valid)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
