@@ -27,8 +27,6 @@ from attest.errors import (
     VerificationFailed,
 )
 from attest.limits import Limits
-from attest.pack.integrity import Progress
-from attest.pack.reader import IntactPack, Pack, open_pack
 from attest.policy.evaluate import Decision, evaluate
 from attest.policy.model import Policy
 from attest.report.model import (
@@ -43,8 +41,10 @@ from attest.report.model import (
 )
 from attest.verified import Status, VerifiedAttestation
 
-if TYPE_CHECKING:  # without a policy there is no signature to check, and nothing of this is loaded
+if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is half of a cold run
     from attest.engine.content import ArtifactContent, PackContent
+    from attest.pack.integrity import Progress
+    from attest.pack.reader import IntactPack, Pack
     from attest.trust.root import TrustRoot
 
 STEP_PARSE = "1 parse"
@@ -64,6 +64,8 @@ def intact_pack(
     path: Path, trace: Trace, limits: Limits, progress: Progress | None
 ) -> Iterator[tuple[Pack, IntactPack]]:
     """Open a pack and check its integrity, as one step (R-078)."""
+    from attest.pack.reader import open_pack
+
     with ExitStack() as stack:
         with trace.step(STEP_PACK, rule="R-078") as step:
             pack = stack.enter_context(open_pack(path, limits=limits))
@@ -112,7 +114,25 @@ class Judge:
                 ]
         except (MalformedEvidence, VerificationFailed) as error:
             return replace(report.failed(error), checks=trace.checks)
-        return self._decide(report, judged, trace)
+        report = self._decide(report, judged, trace)
+        if intact.manifest.provenance is None:
+            return report
+        from attest.api.sources import judge_sources
+
+        return judge_sources(
+            report,
+            intact.manifest,
+            self._embedded,
+            policy=self.policy,
+            now=self.now,
+            trace=trace,
+        )
+
+    def _embedded(self, place: str, data: bytes, manifest_digest: bytes) -> Judged:
+        from attest.engine.content import PackContent
+
+        content = PackContent(manifest_digest=manifest_digest)
+        return self._attestation(place, lambda: data, content, True)
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the one bundle of a file or digest."""
@@ -148,7 +168,7 @@ class Judge:
         read: Callable[[], bytes],
         content: PackContent | ArtifactContent,
         in_pack: bool,  # noqa: FBT001  # private, and clear where it is called
-    ) -> _Judged:
+    ) -> Judged:
         from attest.bundle import parse_bundle
         from attest.engine.verify import verify_bundle
 
@@ -171,9 +191,9 @@ class Judge:
         result = AttestationResult(
             file=file, kind=kind, status=status, checks=trace.checks, verified=verified
         )
-        return _Judged(result=result, failure=failure)
+        return Judged(result=result, failure=failure)
 
-    def _decide(self, report: Report, judged: Sequence[_Judged], trace: Trace) -> Report:
+    def _decide(self, report: Report, judged: Sequence[Judged], trace: Trace) -> Report:
         """Every attestation must be sound, one must count, and the policy must be met."""
         results = tuple(item.result for item in judged)
         verified = [item.verified for item in results if item.verified is not None]
@@ -189,14 +209,14 @@ class Judge:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Judged:
+class Judged:
     """An attestation's result, and the error behind it if it did not pass."""
 
     result: AttestationResult
     failure: AttestError | None
 
 
-def _require_sound(judged: Sequence[_Judged], name: str) -> None:
+def _require_sound(judged: Sequence[Judged], name: str) -> None:
     failures = [item.failure for item in judged if item.failure is not None]
     for failure in failures:
         if not isinstance(failure, Untrusted):

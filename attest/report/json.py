@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attest import __version__
 from attest.errors import AttestError
 from attest.policy.evaluate import Decision
-from attest.report.model import AttestationResult, Report, utc
+from attest.report.model import AttestationResult, Report, SourceResult, utc
 from attest.strictjson import JSON
 from attest.verified import Check, KeyIdentity, VerifiedAttestation, VerifiedLogEntry
 
@@ -41,6 +41,7 @@ def to_json(report: Report) -> dict[str, JSON]:
             "manifest_digest": report.pack.manifest_digest,
             "artifacts": report.pack.artifacts,
             "bytes": report.pack.bytes,
+            "sources": [_source(item) for item in report.pack.sources],
         },
         "checks": [_check(item) for item in report.checks],
         "attestations": [_attestation(item) for item in report.attestations],
@@ -75,6 +76,18 @@ def _check(check: Check) -> JSON:
         "rule": check.rule,
         "where": check.where,
         "detail": check.detail,
+    }
+
+
+def _source(item: SourceResult) -> JSON:
+    return {
+        "stream": item.stream,
+        "pack_digest": item.pack_digest,
+        "manifest_digest": item.manifest_digest,
+        "artifacts": item.artifacts,
+        "status": item.status,
+        "matched": list(item.matched),
+        "attestations": [_attestation(result) for result in item.attestations],
     }
 
 

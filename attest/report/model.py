@@ -27,13 +27,17 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackFacts:
-    """An intact pack: digests as in the published formats, counts, size in bytes."""
+    """An intact pack: digests as in the published formats, counts, size in bytes.
+
+    `sources` are those of a merged pack, judged only where the pack itself has passed.
+    """
 
     stream: str
     pack_digest: str
     manifest_digest: str
     artifacts: int
     bytes: int
+    sources: tuple[SourceResult, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +52,23 @@ class AttestationResult:
     status: Status
     checks: tuple[Check, ...]
     verified: VerifiedAttestation | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceResult:
+    """A source of a merged pack, by the word of who signed that pack, and its own attestations.
+
+    `matched` names the attestations by signers whom the policy names; without any attestation the
+    status is `unsigned`.
+    """
+
+    stream: str
+    pack_digest: str
+    manifest_digest: str
+    artifacts: int
+    status: Literal["pass", "fail", "unsigned"]
+    matched: tuple[str, ...]
+    attestations: tuple[AttestationResult, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from attest.errors import PolicyViolation
-from attest.report.model import AttestationResult, Report, utc
+from attest.report.model import AttestationResult, Report, SourceResult, utc
 from attest.terminal import escape
 from attest.verified import Check, KeyIdentity, VerifiedAttestation
 
@@ -38,6 +38,8 @@ def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Ite
         yield from (f"  {_check(item)}" for item in report.checks)
     for item in report.attestations:
         yield from _attestation(item, explain=explain)
+    for source in report.pack.sources if report.pack is not None else ():
+        yield from _source(source, explain=explain)
     if report.trust is not None:
         digest = report.trust.root_sha256.hex()
         yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest})"
@@ -83,6 +85,17 @@ def _facts(report: Report) -> Iterator[str]:
     else:
         for algorithm, value in report.target.digest.items():
             yield f"  digest: {algorithm}:{value}"
+
+
+def _source(item: SourceResult, *, explain: bool) -> Iterator[str]:
+    yield f"  source {escape(item.stream)}: {item.status}, {item.artifacts} artifacts"
+    yield f"    manifest digest: {item.manifest_digest}"
+    if item.status == "unsigned":
+        yield "    for it only the signers of the merged pack speak"
+    for result in item.attestations:
+        yield from (f"  {line}" for line in _attestation(result, explain=explain))
+        if result.verified is not None and result.file not in item.matched:
+            yield "      not a signer whom the policy names"
 
 
 def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:

@@ -100,9 +100,73 @@ def _unknown_member(report: dict[str, Any]) -> None:
     report["verified"] = True
 
 
+def _source(**changes: object) -> Callable[[dict[str, Any]], None]:
+    """Make it the report of a merged pack whose one source is told of like this."""
+
+    def spoil(report: dict[str, Any]) -> None:
+        digest = "0" * 64
+        source = {
+            "stream": "acme/api",
+            "pack_digest": "sha256:" + digest,
+            "manifest_digest": digest,
+            "artifacts": 1,
+            "status": "pass",
+            "matched": ["a.sigstore.json"],
+            "attestations": copy.deepcopy(report["attestations"]),
+        }
+        report["pack"] = {
+            "stream": "acme/all",
+            "pack_digest": "sha256:" + digest,
+            "manifest_digest": digest,
+            "artifacts": 1,
+            "bytes": 1,
+            "sources": [source | changes],
+        }
+
+    return spoil
+
+
+def _sources_missing(report: dict[str, Any]) -> None:
+    _source()(report)
+    del report["pack"]["sources"]
+
+
+def _source_with_a_broken_attestation(report: dict[str, Any]) -> None:
+    _source()(report)
+    broken = copy.deepcopy(report["attestations"][0]) | {
+        "status": "fail", "principal": None, "identity": None, "issuer": None, "claims": None,
+        "predicate_type": None, "signed_at": [], "log": None, "level2": False,
+    }  # fmt: skip
+    report["pack"]["sources"][0]["attestations"].append(broken)
+
+
+def _integrity_with_sources(report: dict[str, Any]) -> None:
+    _source()(report)
+    report |= {"assurance": "integrity", "attestations": [], "policy": None}
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"status": "unsigned", "matched": [], "attestations": []}], ids=["signed", "not"]
+)
+def test_a_report_may_tell_of_sources(change: dict[str, Any]) -> None:
+    report = copy.deepcopy(PASSED)
+    _source(**change)(report)
+    VALIDATOR.validate(report)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
+        _source(status="fail"),
+        _source(status="skip"),
+        _source(matched=[]),
+        _source(attestations=[]),
+        _source(status="unsigned"),
+        _source(status="unsigned", matched=[]),
+        _source(verified=True),
+        _sources_missing,
+        _source_with_a_broken_attestation,
+        _integrity_with_sources,
         _lose,
         _nobody_signed,
         _failed_with_identity,
