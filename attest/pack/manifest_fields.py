@@ -63,7 +63,7 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
 
     Args:
         value: the parsed JSON.
-        limits: bounds on the number of artifacts.
+        limits: bounds on the number of artifacts and of embedded attestations.
 
     Raises:
         MalformedEvidence: `missing_FIELD`, `invalid_type`, `unknown_field`,
@@ -71,8 +71,9 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
             `invalid_digest_format`, `invalid_number`, `duplicate_path`, `too_many_artifacts`,
             `artifact_outside_directory`, `invalid_access_policy`, `insecure_scheme`,
             `userinfo_not_allowed`, `fragment_not_allowed`, `invalid_uri`,
-            `invalid_bundle_media_type`, `missing_verification_material`,
-            `missing_dsse_envelope`, and the codes of `paths.check_path`.
+            `too_many_attestations`, `invalid_bundle_media_type`,
+            `missing_verification_material`, `missing_dsse_envelope`, and the codes of
+            `paths.check_path`.
 
     Source: Evidence Pack R-012 to R-020a, R-027 to R-034a, R-039, R-040.
     """
@@ -106,7 +107,7 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
         ),
         artifacts=found,
         provenance=fields.optional(
-            "provenance", lambda key: _read_provenance(fields.required(key))
+            "provenance", lambda key: _read_provenance(fields.required(key), limits)
         ),
         profile=fields.optional("profile", lambda key: fields.text(key, "R-028b")),
         overlays=fields.optional("overlays", lambda key: fields.texts(key, "R-028c")),
@@ -228,7 +229,7 @@ def check_uri(uri: str, where: str) -> None:
         raise refused("invalid_uri", "names no host")
 
 
-def _read_provenance(value: JSON) -> model.Provenance:
+def _read_provenance(value: JSON, limits: Limits) -> model.Provenance:
     fields = Fields(value, where="manifest.provenance", known=_PROVENANCE)
     origin = fields.string("type")
     if origin not in ("merged", "single"):
@@ -245,6 +246,15 @@ def _read_provenance(value: JSON) -> model.Provenance:
     )
     if merged and not packs:
         raise fields.fail("missing_source_packs", "source_packs", "must not be empty")
+    # Each of them is verified, so they are bounded together and not by source.
+    total = sum(len(pack.embedded_attestations or ()) for pack in packs or ())
+    if total > limits.max_attestations:
+        raise fields.fail(
+            "too_many_attestations",
+            "source_packs",
+            f"{total} embedded attestations are more than {limits.max_attestations}",
+            "R-051",
+        )
     return model.Provenance(
         type=origin,
         merged_at=merged_at,

@@ -96,7 +96,7 @@ def merge_packs(
             `provenance_mismatch`; those of `strictjson.loads` for an attestation.
         UsageError: `too_few_packs`, `duplicate_stream`, `ambiguous_stream`, `profiles_differ`,
             `output_inside_input`, the codes of `check_path` and `check_unique` for the new
-            paths, `too_many_artifacts`, and those of `assemble`.
+            paths, `too_many_artifacts`, `too_many_attestations`, and those of `assemble`.
 
     Source: Evidence Pack "Provenance (Merged Packs)", R-018 to R-020a, R-028e, R-028f, R-034.
     """
@@ -121,7 +121,8 @@ def merge_packs(
         sources.sort(key=lambda source: source.pack.manifest.stream)
         _check_streams(stream, sources)
         _check_profiles(sources)
-        _check_paths(sources, limits)
+        _check_counts(sources, limits)
+        _check_paths(sources)
         _check_accounts(sources)
 
         def fill(writer: PackWriter) -> Manifest:
@@ -267,15 +268,20 @@ def _declared(source: _Source) -> tuple[object, ...]:
     return manifest.profile, manifest.overlays, manifest.profile_lock
 
 
-def _check_paths(sources: list[_Source], limits: Limits) -> None:
+def _check_counts(sources: list[_Source], limits: Limits) -> None:
+    artifacts = sum(len(source.pack.manifest.artifacts) for source in sources)
+    records = [record for source in sources for record in source.source_packs]
+    carried = sum(len(record.embedded_attestations or ()) for record in records)
+    for code, what, found, most in (
+        ("too_many_artifacts", "artifacts", artifacts, limits.max_artifacts),
+        ("too_many_attestations", "attestations", carried, limits.max_attestations),
+    ):
+        if found > most:
+            raise UsageError(code, f"{found} {what} together are more than {most}", rule="R-051")
+
+
+def _check_paths(sources: list[_Source]) -> None:
     paths: list[str] = []
-    total = sum(len(source.pack.manifest.artifacts) for source in sources)
-    if total > limits.max_artifacts:
-        raise UsageError(
-            "too_many_artifacts",
-            f"{total} artifacts are more than {limits.max_artifacts}",
-            rule="R-051",
-        )
     for source in sources:
         for artifact, path in source.artifacts:
             with refusing(f"{source.path}: {artifact.path} as {path}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from attest.errors import MalformedEvidence, PolicyViolation, Untrusted
+from attest.limits import Limits
 from attest.policy.model import AnyOf, Policy, Signer
 from attest.report.model import Report
 from attest.statement import pack_statement
@@ -36,7 +38,7 @@ from tests.engine.merged_evidence import (
 )
 from tests.engine.virtual_evidence import ISSUER, V1_DSSE, V1_MESSAGE, entry_of
 from tests.engine.virtual_instance import ELSEWHERE, MINUTE, NOW, b64
-from tests.pack.merging import digest_of, made, merged, rewritten
+from tests.pack.merging import digest_of, made, merged, refused, rewritten
 
 
 def statuses(report: Report) -> list[list[str]]:
@@ -320,3 +322,52 @@ def test_a_message_signature_cannot_be_carried_at_all(tmp_path: Path) -> None:
     with pytest.raises(MalformedEvidence) as caught:
         verdict(tmp_path, {"api": [lambda _: V1_MESSAGE.build()], "web": []})
     assert caught.value.code == "missing_dsse_envelope"
+
+
+# Bounded work
+
+EIGHT = Limits(max_attestations=8)
+
+
+@pytest.mark.parametrize(("api", "web", "code"), [(4, 4, None), (5, 4, "too_many_attestations")])
+def test_all_sources_together_carry_so_many_attestations(
+    tmp_path: Path, api: int, web: int, code: str | None
+) -> None:
+    path = sign_whole(merge_of(tmp_path, {"api": [good] * api, "web": [good] * web}), MERGER)
+    report = judge(path, ALL, limits=EIGHT)
+    assert outcome(report)[:2] == ("fail" if code else "pass", code)
+
+
+def test_a_merge_refuses_more_attestations_than_a_manifest_may_embed(tmp_path: Path) -> None:
+    for name, count in (("api", 5), ("web", 4)):
+        pack = made(tmp_path / f"{name}.epack", f"acme/{name}", {"a": b"1"})
+        sign_whole(pack, *[good] * count)
+    packs = (tmp_path / "api.epack", tmp_path / "web.epack")
+    refused(tmp_path, "too_many_attestations", *packs, limits=EIGHT)
+
+
+def test_ten_thousand_attestations_of_sources_are_refused_unread(tmp_path: Path) -> None:
+    path = merge_of(tmp_path, {"api": [good], "web": []})
+
+    def multiply(manifest: dict[str, Any], _: dict[str, bytes]) -> None:
+        (source, _other) = manifest["provenance"]["source_packs"]
+        media_type = source["embedded_attestations"][0]["mediaType"]
+        bundle = {"mediaType": media_type, "verificationMaterial": {}, "dsseEnvelope": {}}
+        source["embedded_attestations"] = [bundle] * 10_000
+
+    began = time.process_time()
+    report = judge(rewritten(path, multiply), ALL)
+    assert time.process_time() - began < 5
+    assert outcome(report) == ("fail", "too_many_attestations", [])
+
+
+def test_an_unsigned_manifest_costs_no_verification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = merge_of(tmp_path, {"api": [good] * 50, "web": []})
+
+    def never(*_: object) -> None:
+        raise AssertionError("verified what nobody trusted signed")
+
+    monkeypatch.setattr("attest.engine.verify.verify_signature", never)
+    assert outcome(judge(path, ALL)) == ("fail", "no_attestations", [])
