@@ -28,7 +28,7 @@ def listed() -> dict[str, list[str]]:
 
 
 def test_the_document_lists_what_is_tested_and_nothing_else() -> None:
-    stricter, wider, unsupported = listed().values()
+    stricter, wider, unsupported, *_ = listed().values()  # the others are test_javascript's
     assert stricter == [name for name, case in DIFFERENCES.items() if case().code is not None]
     assert wider == [name for name, case in DIFFERENCES.items() if case().code is None]
     assert set(unsupported) == set(DIFFERING.values()) - set(wider)
