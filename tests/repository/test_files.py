@@ -112,3 +112,10 @@ def test_actions_are_pinned_by_commit_and_get_no_rights_by_default() -> None:
             assert re.fullmatch(r" # v\d+(\.\d+)*", comment)
         assert "\npermissions: {}\n" in text
         assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+def test_no_command_of_a_workflow_is_cut_by_yaml() -> None:
+    # In a plain scalar `: ` begins a value, an error, and ` #` a comment, which is worse.
+    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+        commands = re.findall(r"(?m)^ +-? *run: (?![|>\"'])(.+)$", text_of(workflow))
+        assert [command for command in commands if re.search(r": | #", command)] == []
