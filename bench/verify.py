@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -126,14 +127,17 @@ def real_cases() -> list[Case]:
 
 
 def cold(pack: Path, case: Case, rounds: int) -> None:
-    """Whole processes: `attest verify PACK` against `sigstore verify identity` of its bundle."""
-    who = ["--identity", PERSON, "--issuer", ISSUER]
-    ours = [sys.executable, "-c", "from attest.cli.main import entry; entry()", "verify"]
-    ours += [str(pack), "--trusted-root", str(case.root), *who]
+    """Whole processes: `attest verify` against `sigstore verify identity` of the same bundle."""
+    attest = [sys.executable, "-m", "attest", "verify"]
+    trust = ["--trusted-root", str(case.root), "--identity", PERSON, "--issuer", ISSUER]
+    file = [str(case.content), "--bundle", str(case.bundle)]
     theirs = [sys.executable, "-m", "sigstore", "--trust-config", str(case.config)]
     theirs += ["verify", "identity", "--bundle", str(case.bundle), "--cert-identity", PERSON]
     theirs += ["--cert-oidc-issuer", ISSUER, str(case.content)]
-    compare("cold verify of a small pack", lambda: run(ours), lambda: run(theirs), rounds, "s")
+    for name, target in (("one bundle", file), ("a small pack", [str(pack)])):
+        ours = [*attest, *target, *trust]
+        title = f"cold verify of {name}"
+        compare(title, partial(run, ours), partial(run, theirs), rounds, "s")
 
 
 def run(command: list[str]) -> None:

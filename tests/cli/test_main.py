@@ -19,7 +19,6 @@ import attest
 from attest.cli import main as program
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRY = "from attest.cli.main import entry; entry()"
 WHO = ("--identity", "ana@acme.example", "--issuer", "google")
 
 
@@ -166,7 +165,7 @@ def process(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedP
     keep = ("SYSTEMROOT", "TEMP", "TMP")
     environ |= {name: os.environ[name] for name in keep if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-c", ENTRY, *words],
+        [sys.executable, "-m", "attest", *words],
         stdout=stdout,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -225,7 +224,7 @@ def test_json_that_cannot_be_written_is_no_verdict(words: tuple[str, ...]) -> No
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("stdout", ["1>/dev/null", "1>&-", "1>/dev/full"])
 def test_a_failure_that_nobody_can_be_told_of_is_no_verdict(stdout: str) -> None:
-    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} verify {stdout} 2>/dev/full"
+    command = f"{shlex.quote(sys.executable)} -m attest verify {stdout} 2>/dev/full"
     done = subprocess.run(["/bin/sh", "-c", command], check=False, cwd=ROOT)
     assert done.returncode == 2
 
@@ -233,7 +232,7 @@ def test_a_failure_that_nobody_can_be_told_of_is_no_verdict(stdout: str) -> None
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_talk_that_nobody_can_hear_does_not_stop_the_work(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
-    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} build o.epack a --stream s"
+    command = f"{shlex.quote(sys.executable)} -m attest build o.epack a --stream s"
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} 2>/dev/full"],
         check=False,
@@ -267,7 +266,7 @@ def test_bad_evidence_is_told_with_what_to_do(run: Run, tmp_path: Path, name: st
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
 def test_a_closed_output_is_no_verdict() -> None:
-    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ENTRY)} --help >&-"
+    command = f"{shlex.quote(sys.executable)} -m attest --help >&-"
     done = subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT
     )
