@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import json
 import random
 import shutil
@@ -32,11 +33,11 @@ from attest.pack.builder import build_pack
 from attest.pack.manifest import (
     EmbeddedArtifact,
     Manifest,
-    load_manifest,
+    canonical_digest,
+    load_both_forms,
     read_manifest,
     to_bytes,
 )
-from attest.strictjson import canonicalize
 
 PEER = Path(__file__).parent / "peer" / "main.go"
 MEGABYTE = 1_000_000
@@ -227,12 +228,12 @@ def compare_manifest(title: str, data: bytes, rounds: int) -> None:
     """Parse, check and canonicalise against parsing and canonicalising alone."""
 
     def ours() -> None:
-        value = load_manifest(data)
+        value, canonical = load_both_forms(data)
         read_manifest(value, limits=DEFAULT_LIMITS)
-        canonicalize(value)
+        canonical_digest(value, canonical)
 
     def theirs() -> None:
-        rfc8785.dumps(json.loads(data))
+        hashlib.sha256(rfc8785.dumps(json.loads(data)))
 
     gc.set_threshold(100_000)  # as the program does when it starts; for both
     pairs = [(timed(ours), timed(theirs)) for _ in range(rounds + 1)][1:]

@@ -140,6 +140,7 @@ def _read_central(data: bytes, count: int) -> list[CentralRecord]:
     if records.END_SIGNATURE in data:
         raise broken("an end record inside the central directory")
     found: list[CentralRecord] = []
+    seen: set[tuple[int, ...]] = set()
     at = 0
     for _ in range(count):
         if len(data) - at < records.CENTRAL.size:
@@ -149,11 +150,15 @@ def _read_central(data: bytes, count: int) -> list[CentralRecord]:
         name_at = at + records.CENTRAL.size
         extra_at = name_at + name_size
         end = extra_at + extra_size + comment_size
-        if data[at : at + 4] != records.CENTRAL_SIGNATURE or end > len(data):
+        if not data.startswith(records.CENTRAL_SIGNATURE, at) or end > len(data):
             raise broken("the central directory is damaged")
         found.append(
             _judge_central(
-                fields, data[name_at:extra_at], data[extra_at : extra_at + extra_size], data[at:end]
+                fields,
+                data[name_at:extra_at],
+                data[extra_at : extra_at + extra_size] if extra_size else b"",
+                data[at:end],
+                seen,
             )
         )
         at = end
@@ -163,11 +168,34 @@ def _read_central(data: bytes, count: int) -> list[CentralRecord]:
 
 
 def _judge_central(
-    fields: tuple[int, ...], raw_name: bytes, raw_extra: bytes, record: bytes
+    fields: tuple[int, ...],
+    raw_name: bytes,
+    raw_extra: bytes,
+    record: bytes,
+    seen: set[tuple[int, ...]],
 ) -> CentralRecord:
-    _made, needed, flags, method, _time, _date, crc, compressed, size, *rest = fields
-    _name_size, _extra_size, _comment_size, disk, _internal, attributes, offset = rest
+    """Judge one record; `seen` are features and attributes that were found good before."""
+    (
+        _made, needed, flags, method, _time, _date, crc, compressed, size,
+        _name_size, _extra_size, _comment_size, disk, _internal, attributes, offset,
+    ) = fields  # fmt: skip
     name = _decode_name(raw_name, flags)
+    features = (needed, flags, method, disk)
+    if features not in seen:
+        _check_features(name, needed, flags, method, disk)
+        seen.add(features)
+    if raw_extra or records.MAX32 in (size, compressed, offset):
+        large = read_extra(raw_extra, raw_name, name).get(records.ZIP64_EXTRA)
+        size, compressed, offset = _resolve_zip64((size, compressed, offset), large, name)
+    is_folder = name[-1:] == "/"
+    check_path(name[:-1] if is_folder else name, where=name)
+    if (is_folder, attributes) not in seen:
+        _check_type(name, attributes)
+        seen.add((is_folder, attributes))
+    return CentralRecord(name, raw_name, flags, method, crc, compressed, size, offset, record)
+
+
+def _check_features(name: str, needed: int, flags: int, method: int, disk: int) -> None:
     if flags & 0x2041:  # encrypted, strongly encrypted, masked
         raise MalformedEvidence("encrypted_entry", "the entry is encrypted", where=name)
     if flags & ~_ALLOWED_FLAGS or needed & 0xFF > 45 or disk:
@@ -178,12 +206,6 @@ def _judge_central(
             f"compression method {method} is neither stored nor deflated",
             where=name,
         )
-    if raw_extra or records.MAX32 in (size, compressed, offset):
-        large = read_extra(raw_extra, raw_name, name).get(records.ZIP64_EXTRA)
-        size, compressed, offset = _resolve_zip64((size, compressed, offset), large, name)
-    check_path(name.removesuffix("/"), where=name)
-    _check_type(name, attributes)
-    return CentralRecord(name, raw_name, flags, method, crc, compressed, size, offset, record)
 
 
 def _resolve_zip64(values: tuple[int, ...], large: bytes | None, name: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -132,15 +133,20 @@ class Fields:
 
     def time(self, key: str, rule: str = "R-030") -> datetime:
         """A time in the one format that the document allows, and that the calendar knows."""
-        value = self.string(key, rule)
-        if _TIME.fullmatch(value):
-            try:
-                return datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
-            except ValueError:
-                pass  # no such date: refused below with every other spelling
-        raise self.fail(
-            "invalid_timestamp", key, "must be an existing time as YYYY-MM-DDTHH:MM:SSZ", rule
-        )
+        time = read_time(self.string(key, rule))
+        if time is None:
+            raise self.fail(
+                "invalid_timestamp", key, "must be an existing time as YYYY-MM-DDTHH:MM:SSZ", rule
+            )
+        return time
+
+
+def read_time(text: str) -> datetime | None:
+    """A time in the one format that the document allows; None for any other text (R-030)."""
+    if _TIME.fullmatch(text):
+        with suppress(ValueError):  # no such date
+            return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
+    return None
 
 
 def _name(value: JSON) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from attest.errors import MalformedEvidence
@@ -16,7 +17,11 @@ from attest.pack import records
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 
 _HEAD = records.LOCAL.size
+_by_offset = attrgetter("offset")
 _LONGEST_DESCRIPTOR = 24
+#: Entries shorter than this are read many at a time, each time so much.
+_SHORT = 16_384
+_WINDOW = 262_144
 
 
 # Both are tuples: a pack has ten thousand of each, and a dataclass takes three times as long.
@@ -66,19 +71,35 @@ def check_entries(
     read: ReadAt, central: list[CentralRecord], directory_at: int
 ) -> tuple[Entry, ...]:
     """Check that the local entries cover the file from its first byte to the directory."""
-    order = sorted(range(len(central)), key=lambda index: central[index].offset)
-    ends = [central[index].offset for index in order[1:]] + [directory_at]
+    order = sorted(central, key=_by_offset)
+    ends = [item.offset for item in order[1:]] + [directory_at]
     entries: dict[int, Entry] = {}
     expected = 0
-    for index, end in zip(order, ends, strict=False):  # an empty archive has one end too many
-        item = central[index]
-        if item.offset != expected:
-            raise broken("bytes that belong to no entry, or overlapping entries", item.name)
-        entries[index] = _check_local(read, item, end)
+    window, window_at = b"", 0
+    for item, end in zip(order, ends, strict=False):  # an empty archive has one end too many
+        name, raw_name, flags, method, crc, compressed, size, offset, record = item
+        if offset != expected or end > directory_at:
+            raise broken("bytes that belong to no entry, or overlapping entries", name)
+        data = offset + _HEAD + len(raw_name)
+        if end - offset < _SHORT and data > window_at + len(window):
+            window, window_at = read(offset, min(_WINDOW, directory_at - offset)), offset
+        # Nearly every local header repeats the directory's record, which has then no extra field.
+        if (
+            data + compressed == end
+            and not flags & records.FLAG_DESCRIPTOR
+            and window.startswith(
+                records.LOCAL_SIGNATURE + record[6:32] + raw_name, offset - window_at
+            )
+            and record[30:32] == b"\0\0"
+        ):
+            entry = Entry(name, method, crc, compressed, size, offset, data, end, record)
+        else:
+            entry = _check_local(read, item, end)
+        entries[offset] = entry
         expected = end
     if expected != directory_at:
         raise broken("bytes before the central directory belong to no entry")
-    return tuple(entries[index] for index in range(len(central)))
+    return tuple(entries[item.offset] for item in central)
 
 
 def _check_local(read: ReadAt, item: CentralRecord, end: int) -> Entry:

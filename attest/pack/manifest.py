@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from attest.errors import MalformedEvidence
 from attest.limits import DEFAULT_LIMITS, Limits
+from attest.pack.document import load_with_canonical
 from attest.pack.manifest_fields import read_manifest
 from attest.pack.manifest_model import (
     ARTIFACTS,
@@ -24,7 +25,7 @@ from attest.pack.manifest_model import (
     Source,
     SourcePack,
 )
-from attest.strictjson import JSON, canonicalize, loads
+from attest.strictjson import JSON, canonicalize
 
 __all__ = [
     "ARTIFACTS",
@@ -40,7 +41,9 @@ __all__ = [
     "ReferencedArtifact",
     "Source",
     "SourcePack",
+    "canonical_digest",
     "format_time",
+    "load_both_forms",
     "load_manifest",
     "manifest_digest",
     "pack_digest",
@@ -78,8 +81,19 @@ def load_manifest(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> JSON:
 
     Source: Evidence Pack R-024 to R-027.
     """
+    return load_both_forms(data, limits=limits)[0]
+
+
+def load_both_forms(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[JSON, bytes | None]:
+    """As `load_manifest`; with the JCS form too where that costs little, else None.
+
+    Raises:
+        MalformedEvidence: the codes of `load_manifest`.
+
+    Source: Evidence Pack R-024 to R-027, R-068 to R-072.
+    """
     try:
-        return loads(data, where=MANIFEST_NAME, max_depth=limits.max_json_depth)
+        return load_with_canonical(data, where=MANIFEST_NAME, max_depth=limits.max_json_depth)
     except MalformedEvidence as error:
         raise MalformedEvidence(
             error.code, error.message, where=error.where, rule=_JSON_RULES.get(error.code)
@@ -96,7 +110,7 @@ def manifest_digest(data: bytes) -> bytes:
     Source: Evidence Pack, "Manifest Digest Computation", R-068 to R-072.
     """
     try:
-        value = load_manifest(data)
+        value, canonical = load_both_forms(data)
     except MalformedEvidence as error:
         if error.code != "invalid_json":
             raise
@@ -106,7 +120,18 @@ def manifest_digest(data: bytes) -> bytes:
         ) from None
     if not isinstance(value, dict):
         raise MalformedEvidence("invalid_manifest", "must be an object", where=MANIFEST_NAME)
-    return hashlib.sha256(canonicalize(value, where=MANIFEST_NAME)).digest()
+    return canonical_digest(value, canonical)
+
+
+def canonical_digest(value: JSON, canonical: bytes | None) -> bytes:
+    """The manifest digest of what `load_both_forms` gave, 32 raw bytes.
+
+    Raises:
+        MalformedEvidence: `jcs_invalid`.
+    """
+    if canonical is None:
+        canonical = canonicalize(value, where=MANIFEST_NAME)
+    return hashlib.sha256(canonical).digest()
 
 
 def pack_digest(artifacts: Iterable[Artifact]) -> str:

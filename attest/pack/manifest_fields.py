@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attest.errors import MalformedEvidence
 from attest.limits import Limits
 from attest.pack import manifest_model as model
+from attest.pack.columns import read_columns
 from attest.pack.fields import Fields
 from attest.pack.paths import check_path, check_unique
 from attest.strictjson import JSON
@@ -48,7 +49,6 @@ DESCRIPTIVE = frozenset(
 )
 _EMBEDDED = DESCRIPTIVE | {"type", "path", "digest", "size"}
 REFERENCE = frozenset(["type", "name", "uri", "access", "digest"])
-_PLAIN = frozenset(["type", "path", "digest", "size", "content_type"])
 _ARTIFACT = _EMBEDDED | REFERENCE
 _ACCESS = frozenset({"policy"})
 _PROVENANCE = frozenset(["type", "merged_at", "merged_by", "source_packs"])
@@ -92,9 +92,7 @@ def read_manifest(value: JSON, *, limits: Limits) -> model.Manifest:
             f"{len(artifacts)} artifacts are more than {limits.max_artifacts}",
             "R-051",
         )
-    found = tuple(
-        _read_artifact(item, f"manifest.artifacts[{index}]") for index, item in enumerate(artifacts)
-    )
+    found = _read_artifacts(artifacts)
     check_unique(
         [item.path for item in found if isinstance(item, model.EmbeddedArtifact)], [], rule="R-034"
     )
@@ -134,10 +132,20 @@ def read_source(value: JSON, where: str) -> model.Source:
     )
 
 
+def _read_artifacts(items: Sequence[JSON]) -> tuple[model.Artifact, ...]:
+    embedded = [item for item in items if isinstance(item, dict) and item.get("type") == "embedded"]
+    usual = read_columns(embedded)
+    if usual is not None and len(usual) == len(items):
+        return usual
+    return tuple(
+        _read_artifact(item, f"manifest.artifacts[{index}]") for index, item in enumerate(items)
+    )
+
+
 def _read_artifact(value: JSON, where: str) -> model.Artifact:
     # The type decides which fields are known, so it is read before anything else.
     if isinstance(value, dict) and value.get("type") == "embedded":
-        return _read_embedded(value, Fields(value, where=where, known=_EMBEDDED))
+        return _read_embedded(Fields(value, where=where, known=_EMBEDDED))
     fields = Fields(value, where=where, known=_ARTIFACT)
     artifact_type = fields.string("type", "R-032")
     if artifact_type == "reference":
@@ -145,23 +153,18 @@ def _read_artifact(value: JSON, where: str) -> model.Artifact:
     raise fields.fail("invalid_type", "type", "must be 'embedded' or 'reference'", "R-032")
 
 
-def _read_embedded(value: Mapping[str, JSON], fields: Fields) -> model.EmbeddedArtifact:
+def _read_embedded(fields: Fields) -> model.EmbeddedArtifact:
     path = fields.string("path", "R-033")
     check_path(path)
     if not path.startswith(model.ARTIFACTS):
         raise fields.fail("artifact_outside_directory", "path", "must be below artifacts/", "R-005")
     digest = fields.digest("digest", "R-033")
     size = fields.integer("size", "R-033")
-    content_type = fields.optional("content_type", fields.string)
-    if value.keys() <= _PLAIN:  # there may be ten thousand, and most say nothing more
-        return model.EmbeddedArtifact(
-            path=path, digest=digest, size=size, content_type=content_type
-        )
     return model.EmbeddedArtifact(
         path=path,
         digest=digest,
         size=size,
-        content_type=content_type,
+        content_type=fields.optional("content_type", fields.string),
         display_name=fields.optional("display_name", fields.string),
         description=fields.optional("description", fields.string),
         collected_at=fields.optional("collected_at", fields.time),

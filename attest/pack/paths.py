@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from attest.errors import MalformedEvidence
 
@@ -14,8 +15,16 @@ MAX_SEGMENT_BYTES = 80
 # What nearly all paths are; whatever this does not match is judged rule by rule. A segment of
 # these that begins and ends with a letter or digit breaks none of them, unless it is a device.
 _PLAIN = re.compile(
-    r"(?:(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|\Z))"
+    r"(?:(?!(?:[Cc][Oo](?:[Nn]|[Mm][0-9])|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]|[Ll][Pp][Tt][0-9])"
+    r"(?:[./]|\Z))"
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?(?:/(?!\Z)|\Z))+"
+)
+# What no segment of such a path has, in lower case, with a line break before and after it.
+_NOT_PLAIN = (
+    re.compile(r"[^a-z0-9._\n-]"),
+    re.compile(r"\n[._\n-]"),
+    re.compile(r"[._-]\n"),
+    re.compile(r"\n(?:con|prn|aux|nul|com[0-9]|lpt[0-9])[.\n]"),
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _DRIVE = re.compile("[A-Za-z]:")
@@ -39,6 +48,22 @@ def check_path(path: str, *, where: str | None = None) -> None:
     if len(path) <= MAX_PATH_BYTES and _PLAIN.fullmatch(path):
         return
     _check_by_rule(path, path if where is None else where)
+
+
+def are_plain(paths: Sequence[str]) -> bool:
+    """Whether `check_path` passes all of these, told at once; False means that it must be asked."""
+    text = "\n".join(paths)
+    if (
+        not text.isascii()
+        or text.count("\n") != len(paths) - 1
+        or max(map(len, paths)) > MAX_PATH_BYTES
+    ):
+        return False
+    text = text.replace("/", "\n")
+    if max(map(len, text.split("\n"))) > MAX_SEGMENT_BYTES:
+        return False
+    text = f"\n{text.lower()}\n"
+    return not any(pattern.search(text) for pattern in _NOT_PLAIN)
 
 
 def _check_by_rule(path: str, place: str) -> None:
@@ -105,6 +130,8 @@ def check_unique(files: list[str], directories: list[str], *, rule: str) -> None
 
     Source: Evidence Pack R-034, R-034a, R-049, R-059.
     """
+    if _are_plainly_unique(files, directories):
+        return
     canonical_files = [windows_canonical(path) for path in files]
     canonicals = canonical_files + [windows_canonical(path) for path in directories]
     seen: dict[str, str] = {}
@@ -123,6 +150,23 @@ def check_unique(files: list[str], directories: list[str], *, rule: str) -> None
     for path, canonical in zip(files, canonical_files, strict=True):
         if canonical in folders:
             raise _bad("duplicate_path", "the path is a file and also a folder", path, rule)
+
+
+def _are_plainly_unique(files: list[str], directories: list[str]) -> bool:
+    """Whether nothing can collide, told of all paths at once; False means that it must be seen."""
+    text = "\n".join((*files, *directories))
+    # In ASCII lower case needs no context, and without these marks Windows drops nothing.
+    if not text.isascii() or any(mark in f"{text}\n" for mark in ("./", " /", ".\n", " \n")):
+        return False
+    names = text.lower().split("\n")
+    distinct = set(names)
+    if not len(distinct) == len(names) == len(files) + len(directories):
+        return False
+    folders = distinct
+    while folders := {name.rpartition("/")[0] for name in folders} - {""}:
+        if not folders.isdisjoint(names[: len(files)]):
+            return False
+    return True
 
 
 def _bad(code: str, message: str, where: str, rule: str) -> MalformedEvidence:

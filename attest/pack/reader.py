@@ -24,11 +24,11 @@ from attest.pack.manifest import (
     MANIFEST_NAME,
     EmbeddedArtifact,
     Manifest,
-    load_manifest,
+    canonical_digest,
+    load_both_forms,
     pack_digest,
     read_manifest,
 )
-from attest.strictjson import canonicalize
 
 EXTENSION = ".epack"
 
@@ -83,12 +83,10 @@ class Pack:
         self.manifest_bytes: bytes = self._archive.read(
             manifest, limit=limits.max_manifest_bytes, code="manifest_too_large"
         )
-        value = load_manifest(self.manifest_bytes, limits=limits)
+        value, canonical = load_both_forms(self.manifest_bytes, limits=limits)
         self.manifest: Manifest = read_manifest(value, limits=limits)
         #: SHA-256 of the JCS form, 32 raw bytes: what attestations sign.
-        self.manifest_digest: bytes = hashlib.sha256(
-            canonicalize(value, where=MANIFEST_NAME)
-        ).digest()
+        self.manifest_digest: bytes = canonical_digest(value, canonical)
 
     @property
     def archive(self) -> Archive:
