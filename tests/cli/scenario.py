@@ -2,8 +2,12 @@
 
     # a comment
     @ file NAME TEXT…       write a file of one line
+    @ copy NAME OTHER       copy a file
+    @ stdin WORD…           what the commands that follow read, one word a line
     @ cut NAME N            keep the first N bytes of a file
     @ grow NAME N           add N spaces to a file
+    @ plant PACK KIND       put an attestation into a pack: by a `stranger`, by a `key`, `forged`
+                            from the one that it has, or those of another pack
     @ env NAME=VALUE        set a variable for the commands that follow
     @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token, and
                             {expired} one whose time is over

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from attest.cli.main import main
 from attest.sandbox import Sandbox
+from tests.cli.planted import plant
 from tests.cli.scenario import Command, Directive, matches, parse
 
 SCENARIOS = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
@@ -31,13 +33,18 @@ def write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+def lines(words: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO("".join(f"{word}\n" for word in words.split()).encode()))
+
+
 class Stage:
     """One scenario's working folder, environment and remembered files."""
 
     def __init__(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         self.request = request
         self.monkeypatch = monkeypatch
-        self.environ: dict[str, str] = {}
+        # What a command would fetch is nobody's business here; those who test it say `--instance`.
+        self.environ: dict[str, str] = {"HOME": str(Path.cwd().parent / "home")}
         self.kept: dict[str, bytes] = {}
         self.words: dict[str, str] = {}
 
@@ -50,8 +57,11 @@ class Stage:
         first, _, rest = directive.text.partition(" ")
         act: dict[str, Callable[[], object]] = {
             "file": lambda: write(Path(first), rest.encode() + b"\n"),
+            "copy": lambda: write(Path(rest), Path(first).read_bytes()),
+            "stdin": lambda: self.monkeypatch.setattr(sys, "stdin", lines(directive.text)),
             "cut": lambda: write(Path(first), Path(first).read_bytes()[: int(rest)]),
             "grow": lambda: write(Path(first), Path(first).read_bytes() + b" " * int(rest)),
+            "plant": lambda: plant(Path(first), rest),
             "env": lambda: self.set_variable(*directive.text.split("=", 1)),
             "sandbox": self.enter_sandbox,
             "workflow": self.enter_workflow,
