@@ -66,12 +66,14 @@ class UntrustedLogEntry:
 class UntrustedBundle:
     """A bundle as read: bytes to be checked, no claims.
 
-    `certificate` is the DER of the leaf; None where a `publicKey` signed. Further certificates of
-    a chain are dropped here, so that nothing can take them for trust.
+    `certificate` is the DER of the leaf; None where a `publicKey` signed, which is then named by
+    `key_hint`. Further certificates of a chain are dropped here, so that nothing can take them for
+    trust.
     """
 
     version: Version
     certificate: bytes | None
+    key_hint: str
     entries: tuple[UntrustedLogEntry, ...]
     timestamps: tuple[bytes, ...]
     content: UntrustedEnvelope | UntrustedMessageSignature
@@ -104,20 +106,31 @@ def parse_bundle(
         raise MalformedEvidence(
             "bundle_too_large", f"larger than {limits.max_bundle_bytes} bytes", where=where
         )
-    root = Members(
-        loads(data, where=where, max_depth=limits.max_json_depth), where=where, code=_CODE
-    )
+    value = loads(data, where=where, max_depth=limits.max_json_depth)
+    return read_bundle(value, in_pack=in_pack, where=where, limits=limits)
+
+
+def read_bundle(
+    value: JSON, *, in_pack: bool = False, where: str = "bundle", limits: Limits = DEFAULT_LIMITS
+) -> UntrustedBundle:
+    """As `parse_bundle`, of JSON that was parsed already, and held to the bounds on it.
+
+    Raises:
+        MalformedEvidence: as `parse_bundle`.
+    """
+    root = Members(value, where=where, code=_CODE)
     version = _version(root, in_pack=in_pack)
     material = _material(root)
     content = _content(root, in_pack=in_pack)
     root.no_others()
-    certificate = _certificate(material, version)
+    certificate, key_hint = _signer(material, version)
     entries = _entries(material, version, in_pack=in_pack, limits=limits)
     timestamps = _timestamps(material, limits)
     material.no_others()
     return UntrustedBundle(
         version=version,
         certificate=certificate,
+        key_hint=key_hint,
         entries=entries,
         timestamps=timestamps,
         content=content,
@@ -207,7 +220,8 @@ def _message(root: Members) -> UntrustedMessageSignature:
     return UntrustedMessageSignature(algorithm=algorithm, digest=digest, signature=signature)
 
 
-def _certificate(material: Members, version: Version) -> bytes | None:
+def _signer(material: Members, version: Version) -> tuple[bytes | None, str]:
+    """The leaf certificate, or None and the hint at the key."""
     single, chain, key = (
         material.has("certificate"),
         material.has("x509CertificateChain"),
@@ -222,16 +236,16 @@ def _certificate(material: Members, version: Version) -> bytes | None:
         )
     if key:
         public_key = material.members("publicKey")
-        public_key.string("hint", "")
+        hint = public_key.string("hint", "")
         public_key.no_others()
-        return None
+        return None, hint
     if single:
         if version != "0.3":
             raise material.fail("certificate", f"does not exist in bundle v{version}")
         certificate = material.members("certificate")
         leaf = certificate.base64("rawBytes")
         certificate.no_others()
-        return leaf
+        return leaf, ""
     certificates = material.members("x509CertificateChain")
     listed = certificates.list_of_members("certificates")
     certificates.no_others()
@@ -240,7 +254,7 @@ def _certificate(material: Members, version: Version) -> bytes | None:
     leaf, *_ = [item.base64("rawBytes") for item in listed]
     for item in listed:
         item.no_others()
-    return leaf
+    return leaf, ""
 
 
 def _entries(

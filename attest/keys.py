@@ -35,7 +35,7 @@ _CURVES: dict[str, tuple[Algorithm, str]] = {
     "secp384r1": ("sha384", "PKIX_ECDSA_P384_SHA_384"),
     "secp521r1": ("sha512", "PKIX_ECDSA_P521_SHA_512"),
 }
-_MIN_RSA_BITS = 2048
+_RSA_BITS = (2048, 3072, 4096)
 
 
 class PublicKey:
@@ -66,7 +66,7 @@ class PublicKey:
         elif isinstance(key, ed25519.Ed25519PublicKey):
             self.details = frozenset({"PKIX_ED25519"})
             self._verify = key.verify
-        elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_RSA_BITS:
+        elif isinstance(key, rsa.RSAPublicKey) and key.key_size in _RSA_BITS:
             self.digest = "sha256"
             self.details = frozenset({f"PKIX_RSA_PKCS1V15_{key.key_size}_SHA256"})
             self._verify = _rsa(key, _HASHES[self.digest])
@@ -85,6 +85,12 @@ class PublicKey:
             return cls(load_der_public_key(data))
         except UnsupportedAlgorithm as error:
             raise ValueError(str(error)) from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and self.spki == other.spki
+
+    def __hash__(self) -> int:
+        return hash(self.spki)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Reach another process as its SPKI."""

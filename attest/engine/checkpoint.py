@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 
 from attest.errors import MalformedEvidence, VerificationFailed
+from attest.keys import PublicKey
 from attest.strictjson import decode_base64
 from attest.trust.root import Log
 
@@ -88,41 +89,52 @@ def _signature(line: str, where: str) -> NoteSignature:
 
 def verify_checkpoint(
     checkpoint: UntrustedCheckpoint, logs: Sequence[Log], *, name: str, where: str
-) -> Log:
-    """Check that the log signed the checkpoint; the log whose key did.
+) -> tuple[Log, ...]:
+    """Check that the log signed the checkpoint; every listing of it whose key did.
 
     Lines of other signers, such as witnesses, are ignored in any order. Every line under the
     log's own name and key hint must verify.
 
     Args:
         checkpoint: as parsed.
-        logs: entries of the trusted root with the log's id.
+        logs: listings in the trusted root with the log's id; one key may have several windows.
         name: the name under which the log signs.
         where: its place in the bundle.
 
     Raises:
         VerificationFailed: `invalid_checkpoint`.
     """
-    signer: Log | None = None
+    signers: list[Log] = []
     for line in checkpoint.signatures:
-        named = [log for log in logs if line.name == name and log.log_id[:_HINT_SIZE] == line.hint]
+        named = [log for log in logs if line.name == name and log.hint == line.hint]
         if named:
-            signer = _verified(checkpoint.signed, line, named, where)
-    if signer is None:
+            signers += _verified(checkpoint.signed, line, named, where)
+    if not signers:
         raise VerificationFailed(
             _CODE, f"is not signed by the key of {name!r}", where=where, rule=_RULE
         )
-    return signer
+    return tuple(log for log in logs if log in signers)
 
 
-def _verified(signed: bytes, line: NoteSignature, logs: Sequence[Log], where: str) -> Log:
-    for log in logs:
-        try:
-            log.key.verify(line.signature, signed)
-        except InvalidSignature:
-            continue
-        return log
-    raise VerificationFailed(_CODE, "the log's signature is wrong", where=where, rule=_RULE)
+def _verified(signed: bytes, line: NoteSignature, logs: Sequence[Log], where: str) -> list[Log]:
+    signers = signers_of(line.signature, signed, logs)
+    if not signers:
+        raise VerificationFailed(_CODE, "the log's signature is wrong", where=where, rule=_RULE)
+    return signers
+
+
+def signers_of(signature: bytes, signed: bytes, logs: Sequence[Log]) -> list[Log]:
+    """The listings of a log with whose key a signature verifies; each key is tried once."""
+    verdicts: dict[PublicKey, bool] = {}
+    for key in (log.key for log in logs):
+        if key not in verdicts:
+            try:
+                key.verify(signature, signed)
+            except InvalidSignature:
+                verdicts[key] = False
+            else:
+                verdicts[key] = True
+    return [log for log in logs if verdicts[log.key]]
 
 
 def _malformed(message: str, where: str) -> MalformedEvidence:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography.exceptions import InvalidSignature
-
 from attest import merkle
 from attest.bundle import UntrustedInclusionProof, UntrustedLogEntry
-from attest.engine.checkpoint import parse_checkpoint, verify_checkpoint
+from attest.engine.checkpoint import parse_checkpoint, signers_of, verify_checkpoint
 from attest.engine.logbody import Binding, check_body, is_v2, malformed
 from attest.errors import Untrusted, VerificationFailed
 from attest.strictjson import canonicalize, encode_base64
@@ -24,11 +22,24 @@ _V1_ORIGIN = re.compile(r"([^ +]+) - ([0-9]+)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedEntry:
-    """An entry that passed, the log that vouched, and the time of a valid SET (UTC), if any."""
+    """An entry that passed, the log that vouched, and the time of a valid SET (UTC), if any.
+
+    `logs` are the root's listings of that log: one key, each with a window of its own.
+    """
 
     entry: VerifiedLogEntry
-    log: Log
+    logs: tuple[Log, ...]
     time: datetime | None
+
+    @property
+    def host(self) -> str:
+        """The log's host."""
+        return self.logs[0].host
+
+    @property
+    def operator(self) -> str:
+        """Who runs the log: whom thresholds count."""
+        return self.logs[0].operator
 
 
 def verify_entry(entry: UntrustedLogEntry, binding: Binding, logs: Sequence[Log]) -> LoggedEntry:
@@ -47,7 +58,7 @@ def verify_entry(entry: UntrustedLogEntry, binding: Binding, logs: Sequence[Log]
 
     Source: RFC 6962, section 2.1; C2SP tlog-checkpoint; Rekor's SET; R-076b, R-086.
     """
-    named = [log for log in logs if log.log_id == entry.log_id]
+    named = tuple(log for log in logs if log.log_id == entry.log_id)
     if not named:
         raise Untrusted(
             "untrusted_log",
@@ -58,13 +69,12 @@ def verify_entry(entry: UntrustedLogEntry, binding: Binding, logs: Sequence[Log]
     check_body(entry, binding)
     leaf_hash = merkle.leaf_hash(entry.body)
     origin: str | None = None
-    log: Log | None = None
     if entry.proof is not None and entry.proof.checkpoint is not None:
-        origin, log = _verify_inclusion(
+        origin, named = _verify_inclusion(
             entry, entry.proof, entry.proof.checkpoint, leaf_hash, named
         )
-    time = _verify_promise(entry, named)
-    if log is None and time is None:
+    named, time = _verify_promise(entry, named)
+    if origin is None and time is None:
         raise VerificationFailed(
             "missing_set",
             "has neither an inclusion proof with a checkpoint nor a signed entry timestamp",
@@ -76,20 +86,20 @@ def verify_entry(entry: UntrustedLogEntry, binding: Binding, logs: Sequence[Log]
         log_id=entry.log_id,
         origin=origin,
         index=entry.index if bound else None,
-        proof="promise" if log is None else "inclusion",
+        proof="promise" if origin is None else "inclusion",
         leaf_hash=leaf_hash,
     )
-    return LoggedEntry(entry=verified, log=log or named[0], time=time)
+    return LoggedEntry(entry=verified, logs=named, time=time)
 
 
 def check_window(logged: LoggedEntry, earliest: datetime, *, where: str) -> None:
     """Check that the log was valid: at its SET's time, else at the earliest verified time.
 
     Raises:
-        VerificationFailed: `log_not_valid_at_time`.
+        VerificationFailed: `log_not_valid_at_time`, if no listing's window has that time.
     """
     time = logged.time or earliest
-    if not logged.log.valid.contains(time):
+    if not any(log.valid.contains(time) for log in logged.logs):
         raise VerificationFailed(
             "log_not_valid_at_time",
             f"its log was not valid at {time:%Y-%m-%dT%H:%M:%SZ}",
@@ -103,19 +113,19 @@ def _verify_inclusion(
     proof: UntrustedInclusionProof,
     note: str,
     leaf_hash: bytes,
-    logs: Sequence[Log],
-) -> tuple[str, Log]:
+    logs: tuple[Log, ...],
+) -> tuple[str, tuple[Log, ...]]:
     where = f"{entry.where}.inclusionProof"
     checkpoint = parse_checkpoint(note, where=f"{where}.checkpoint")
     if is_v2(entry):
         name = checkpoint.origin
-        logs = [log for log in logs if log.host == name]
+        logs = tuple(log for log in logs if log.host == name)
         if entry.index != proof.index:
             raise malformed("its two log indexes differ", f"{entry.where}.logIndex")
     else:
         match = _V1_ORIGIN.fullmatch(checkpoint.origin)
         name = match[1] if match else ""
-    log = verify_checkpoint(checkpoint, logs, name=name, where=f"{where}.checkpoint")
+    signers = verify_checkpoint(checkpoint, logs, name=name, where=f"{where}.checkpoint")
     if checkpoint.tree_size != proof.tree_size or checkpoint.root_hash != proof.root_hash:
         raise _bad_proof("its root and size are not those of the checkpoint", where)
     try:
@@ -126,18 +136,20 @@ def _verify_inclusion(
         raise _bad_proof(str(error), where) from None
     if root != checkpoint.root_hash:
         raise _bad_proof("does not lead from the entry to the signed root", where)
-    return checkpoint.origin, log
+    return checkpoint.origin, signers
 
 
-def _verify_promise(entry: UntrustedLogEntry, logs: Sequence[Log]) -> datetime | None:
-    """Check a signed entry timestamp; the integrated time that it binds, if there is one."""
+def _verify_promise(
+    entry: UntrustedLogEntry, logs: tuple[Log, ...]
+) -> tuple[tuple[Log, ...], datetime | None]:
+    """Check a signed entry timestamp; whose it is, and the time that it binds, if there is one."""
     where = f"{entry.where}.inclusionPromise"
     if is_v2(entry):
         if entry.promise is not None or entry.integrated_time:
             raise malformed("a v2 log gives no time and no promise", entry.where)
-        return None
+        return logs, None
     if entry.promise is None:
-        return None
+        return logs, None
     signed = canonicalize(
         {
             "body": encode_base64(entry.body),
@@ -147,15 +159,12 @@ def _verify_promise(entry: UntrustedLogEntry, logs: Sequence[Log]) -> datetime |
         },
         where=where,
     )
-    for log in logs:
-        try:
-            log.key.verify(entry.promise, signed)
-        except InvalidSignature:
-            continue
-        return _time(entry)
-    raise VerificationFailed(
-        "invalid_set", "the signed entry timestamp does not verify", where=where, rule=_RULE
-    )
+    signers = signers_of(entry.promise, signed, logs)
+    if not signers:
+        raise VerificationFailed(
+            "invalid_set", "the signed entry timestamp does not verify", where=where, rule=_RULE
+        )
+    return tuple(signers), _time(entry)
 
 
 def _time(entry: UntrustedLogEntry) -> datetime:

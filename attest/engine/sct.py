@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 from attest.engine.chain import VerifiedIssuer
+from attest.engine.checkpoint import signers_of
 from attest.errors import Untrusted, VerificationFailed
 from attest.trust.root import Log
 
@@ -78,15 +78,11 @@ def _verify(
     except (ValueError, OverflowError):
         raise _bad("its time is no date") from None
     signed = _signed_bytes(sct, leaf, issuer)
-    for log in logs:
-        try:
-            log.key.verify(sct.signature, signed)
-        except InvalidSignature:
-            continue
-        if log.valid.contains(time):
-            return
+    signers = signers_of(sct.signature, signed, logs)
+    if not signers:
+        raise _bad("its signature does not verify")
+    if not any(log.valid.contains(time) for log in signers):
         raise _bad(f"its CT log was not valid at {time:%Y-%m-%dT%H:%M:%SZ}")
-    raise _bad("its signature does not verify")
 
 
 def _signed_bytes(

@@ -26,12 +26,14 @@ class SignedContent:
     """What the signature must cover, seen from the verifier's side.
 
     `message` are the PAE bytes of an envelope; None where the artifact itself is signed, whose
-    raw `digest` by `algorithm` is then all that is needed.
+    raw `digest` by `algorithm` is then all that is needed. `payload_type` and `payload` are the
+    envelope's.
     """
 
     algorithm: Algorithm
     digest: bytes
     message: bytes | None
+    payload_type: str | None
     payload: bytes | None
 
 
@@ -50,24 +52,34 @@ def signed_content(bundle: UntrustedBundle, key: PublicKey, digest_of: DigestOf)
     """
     content = bundle.content
     algorithm = key.digest or "sha512"  # Ed25519ph; a plain Ed25519 envelope needs no digest
+    if key.digest is None and any(entry.kind == "hashedrekord" for entry in bundle.entries):
+        raise _ed25519ph("a hashedrekord entry holds an Ed25519ph signature", "tlogEntries")
     if isinstance(content, UntrustedEnvelope):
         message = content.signed_bytes()
         return SignedContent(
             algorithm=algorithm,
             digest=hashlib.new(algorithm, message).digest(),
             message=message,
+            payload_type=content.payload_type,
             payload=content.payload,
         )
     if key.digest is None:
-        raise VerificationFailed(
-            "unsupported_key",
-            "an Ed25519 key cannot be checked against an artifact's digest",
-            where="messageSignature",
-            rule=_RULE,
-        )
+        raise _ed25519ph("an Ed25519 key signs an artifact by Ed25519ph", "messageSignature")
     digest = _needed(digest_of, algorithm)
     _check_claim(content, digest_of)
-    return SignedContent(algorithm=algorithm, digest=digest, message=None, payload=None)
+    return SignedContent(
+        algorithm=algorithm, digest=digest, message=None, payload_type=None, payload=None
+    )
+
+
+def _ed25519ph(message: str, where: str) -> VerificationFailed:
+    return VerificationFailed(
+        "unsupported_key",
+        f"{message}, which cannot be checked here",
+        where=where,
+        rule=_RULE,
+        hint="sign a statement with this key, or use an ECDSA key",
+    )
 
 
 def _check_claim(content: UntrustedMessageSignature, digest_of: DigestOf) -> None:

@@ -23,8 +23,8 @@ _MIN_CHAIN = 2
 
 def verify_timestamp(
     data: bytes, signature: bytes, authorities: Sequence[Authority], *, where: str
-) -> VerifiedTime:
-    """Check one timestamp over a signature.
+) -> tuple[VerifiedTime, str]:
+    """Check one timestamp over a signature; its time, and the operator of its authority.
 
     Args:
         data: DER of the time-stamp response.
@@ -43,7 +43,7 @@ def verify_timestamp(
     failure: VerificationFailed | None = None
     for authority in _named(response, authorities, where):
         try:
-            return _verify(response, time, signature, authority, where)
+            return _verify(response, time, signature, authority, where), authority.operator
         except VerificationFailed as error:
             failure = failure or error
     raise failure or Untrusted(

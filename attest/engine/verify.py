@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
@@ -13,25 +14,28 @@ from attest.bundle import UntrustedBundle
 from attest.claims import read_identity
 from attest.engine.chain import VerifiedIssuer, attribute, load_leaf, verify_chain
 from attest.engine.content import ArtifactContent, PackContent, check_content
-from attest.engine.log import LoggedEntry, check_window, verify_entry
+from attest.engine.givenkey import attribute_key
 from attest.engine.logbody import Binding
+from attest.engine.proofs import verify_proofs
 from attest.engine.sct import verify_scts
 from attest.engine.signature import (
+    DigestOf,
+    SignedContent,
     signed_content,
     verify_signature,
 )
-from attest.engine.timestamp import verify_timestamp
 from attest.engine.trace import Trace
-from attest.errors import Untrusted, VerificationFailed
+from attest.errors import VerificationFailed
 from attest.keys import PublicKey
 from attest.limits import DEFAULT_LIMITS, Limits
+from attest.trust.instance import InstanceProfile
 from attest.trust.root import Authority, TrustRoot
-from attest.verified import VerifiedAttestation, VerifiedTime
+from attest.verified import KeyIdentity, VerifiedAttestation, VerifiedTime
 
-STEP_TIMES = "2 times"
+STEP_ISSUER = "3 issuer"
+STEP_KEY = "3 key"
 STEP_CHAIN = "3 chain"
 STEP_SCT = "4 sct"
-STEP_LOG = "5 log"
 STEP_SIGNATURE = "6 signature"
 STEP_CONTENT = "7 statement"
 
@@ -42,6 +46,7 @@ def verify_bundle(
     root: TrustRoot,
     trace: Trace,
     *,
+    keys: Sequence[PublicKey] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedAttestation:
     """Run steps 2 to 7 on a parsed bundle, wholly under one trust root.
@@ -51,39 +56,43 @@ def verify_bundle(
         content: the pack or artifact that it must speak of.
         root: the trust root, with the profile of what must be proven.
         trace: receives every check.
+        keys: the keys whose signatures count where a bundle has no certificate.
         limits: bounds on the statement; the bundle was held to its own when it was parsed.
 
     Raises:
-        Untrusted: issued or logged by nobody in the root, or signed by a key
-            (`key_signed_bundle`); it counts for nothing.
+        Untrusted: issued or logged by nobody in the root, or signed by a key that was not given
+            (`untrusted_key`); it counts for nothing.
         MalformedEvidence: a part breaks its format.
         VerificationFailed: a check failed; see each step for its codes, and
-            `unsupported_key`, `not_enough_times`, `not_enough_log_entries` here.
+            `unsupported_key` here.
 
     Source: design, section 6, steps 2 to 7.
     """
-    # Whose certificate it is decides first: a stranger's evidence is not broken, it is a
+    if bundle.certificate is None:
+        return _by_key(bundle, content, keys, root, trace, limits)
+    return _by_certificate(bundle, bundle.certificate, content, root, trace, limits)
+
+
+def _by_certificate(
+    bundle: UntrustedBundle,
+    certificate: bytes,
+    content: PackContent | ArtifactContent,
+    root: TrustRoot,
+    trace: Trace,
+    limits: Limits,
+) -> VerifiedAttestation:
+    # Whose signature it is decides first: a stranger's evidence is not broken, it is a
     # stranger's, however its other parts look.
-    with trace.step("3 issuer", rule="R-085") as step:
-        if bundle.certificate is None:
-            raise Untrusted(
-                "key_signed_bundle",
-                "signed with a public key, and only certificates are trusted here",
-                where="verificationMaterial.publicKey",
-            )
-        leaf = load_leaf(bundle.certificate)
+    with trace.step(STEP_ISSUER, rule="R-085") as step:
+        leaf = load_leaf(certificate)
         authorities = attribute(leaf, root.authorities)
         step.detail = f"certificate {leaf.serial_number:x} of {authorities[0].uri}"
-    digest_of = content.digest_of if isinstance(content, ArtifactContent) else _no_digest
     with trace.step(STEP_SIGNATURE, rule="R-088"):
         key = _public_key(leaf)
-        signed = signed_content(bundle, key, digest_of)
-        verify_signature(bundle, key, signed)
+        signed = _signed(bundle, key, content)
     binding = Binding(certificate=leaf, key=key, signature=bundle.signature, content=signed)
-    logged = _log_entries(bundle, binding, root, trace)
-    times = _times(bundle, logged, root, trace)
-    _windows(logged, times, trace)
-    issuer = _chain(leaf, authorities, times, trace)
+    proofs = verify_proofs(bundle, binding, root, root.profile, trace)
+    issuer = _chain(leaf, authorities, proofs.times, trace)
     with trace.step(STEP_SCT) as step:
         count = verify_scts(leaf, issuer, root.ct_logs, minimum=root.profile.min_scts)
         step.detail = f"{count} CT logs"
@@ -92,12 +101,57 @@ def verify_bundle(
         signer = read_identity(leaf)
     return VerifiedAttestation(
         signer=signer,
-        certificate_sha256=hashlib.sha256(bundle.certificate).digest(),
+        certificate_sha256=hashlib.sha256(certificate).digest(),
         statement=statement,
-        times=times,
-        log_entries=tuple(item.entry for item in logged),
+        times=proofs.times,
+        log_entries=proofs.log_entries,
         instance=root.instance,
     )
+
+
+def _by_key(
+    bundle: UntrustedBundle,
+    content: PackContent | ArtifactContent,
+    keys: Sequence[PublicKey],
+    root: TrustRoot,
+    trace: Trace,
+    limits: Limits,
+) -> VerifiedAttestation:
+    """As `_by_certificate` without steps 3 and 4, which ask who vouches for a key."""
+    with trace.step(STEP_KEY, rule="R-085") as step:
+        key = attribute_key(bundle, keys, _digest_of(content))
+        step.detail = f"key {key.key_id.hex()}"
+    with trace.step(STEP_SIGNATURE, rule="R-088"):
+        signed = _signed(bundle, key, content)
+    binding = Binding(certificate=None, key=key, signature=bundle.signature, content=signed)
+    proofs = verify_proofs(bundle, binding, root, _of_keys(root.profile), trace)
+    with trace.step(STEP_CONTENT):
+        statement = check_content(bundle.content, content, limits=limits)
+    return VerifiedAttestation(
+        signer=KeyIdentity(key_id=key.key_id.hex()),
+        certificate_sha256=None,
+        statement=statement,
+        times=proofs.times,
+        log_entries=proofs.log_entries,
+        instance=root.instance,
+    )
+
+
+def _of_keys(profile: InstanceProfile) -> InstanceProfile:
+    """What a signature by a key must prove: it is always logged, whatever certificates need."""
+    return replace(profile, min_log_entries=max(1, profile.min_log_entries))
+
+
+def _signed(
+    bundle: UntrustedBundle, key: PublicKey, content: PackContent | ArtifactContent
+) -> SignedContent:
+    signed = signed_content(bundle, key, _digest_of(content))
+    verify_signature(bundle, key, signed)
+    return signed
+
+
+def _digest_of(content: PackContent | ArtifactContent) -> DigestOf:
+    return content.digest_of if isinstance(content, ArtifactContent) else _no_digest
 
 
 def _no_digest(_algorithm: str) -> None:
@@ -111,74 +165,6 @@ def _public_key(leaf: x509.Certificate) -> PublicKey:
         raise VerificationFailed(
             "unsupported_key", f"the certificate's key: {error}", where="certificate"
         ) from None
-
-
-def _log_entries(
-    bundle: UntrustedBundle, binding: Binding, root: TrustRoot, trace: Trace
-) -> tuple[LoggedEntry, ...]:
-    logged: list[LoggedEntry] = []
-    untrusted: Untrusted | None = None
-    for entry in bundle.entries:
-        try:
-            with trace.step(STEP_LOG, rule="R-086") as step:
-                item = verify_entry(entry, binding, root.logs)
-                step.where = entry.where
-                step.detail = item.entry.origin or "promise"
-                logged.append(item)
-        except Untrusted as error:
-            untrusted = error
-    if len({item.log.log_id for item in logged}) < root.profile.min_log_entries:
-        if untrusted is not None:
-            raise untrusted  # recorded above
-        with trace.step(STEP_LOG):
-            raise VerificationFailed(
-                "not_enough_log_entries",
-                f"{root.profile.min_log_entries} logs needed, {len(logged)} verified",
-                where="tlogEntries",
-                rule="R-086",
-            )
-    return tuple(logged)
-
-
-def _times(
-    bundle: UntrustedBundle, logged: Sequence[LoggedEntry], root: TrustRoot, trace: Trace
-) -> tuple[VerifiedTime, ...]:
-    times = [
-        VerifiedTime(time=item.time, source="rekor", authority=item.log.host)
-        for item in logged
-        if item.time is not None
-    ]
-    untrusted: Untrusted | None = None
-    for position, data in enumerate(bundle.timestamps):
-        where = f"rfc3161Timestamps[{position}]"
-        try:
-            with trace.step(STEP_TIMES) as step:
-                proven = verify_timestamp(
-                    data, bundle.signature, root.timestamp_authorities, where=where
-                )
-                step.where, step.detail = where, f"{proven.time:%Y-%m-%dT%H:%M:%SZ}"
-                times.append(proven)
-        except Untrusted as error:
-            untrusted = error
-    if len({(item.source, item.authority) for item in times}) < root.profile.min_times:
-        if untrusted is not None:
-            raise untrusted  # recorded above
-        with trace.step(STEP_TIMES):
-            raise VerificationFailed(
-                "not_enough_times",
-                f"{root.profile.min_times} verified times needed, {len(times)} found",
-                where="verificationMaterial",
-                rule="step 2",
-                hint="a signed entry timestamp or an RFC 3161 timestamp proves when it was signed",
-            )
-    return tuple(sorted(times, key=lambda item: item.time))
-
-
-def _windows(logged: Sequence[LoggedEntry], times: Sequence[VerifiedTime], trace: Trace) -> None:
-    with trace.step(STEP_LOG, rule="R-086") as step:
-        for item in logged:
-            check_window(item, times[0].time, where="tlogEntries")
-        step.detail = "valid at that time"
 
 
 def _chain(

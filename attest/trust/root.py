@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ _MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.trustedroot.v0.1+json"
 SANDBOX_ORGANIZATION = "attest sandbox (not for production)"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 _CODE = "invalid_trusted_root"
+#: Bytes of a key id that a checkpoint's signature line carries (C2SP signed-note).
+_HINT_SIZE = 4
 #: Public good's root has 10 kB; a private one with many shards stays far below this.
 _MAX_BYTES = 4 * 1_048_576
 
@@ -43,31 +45,41 @@ class Validity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Log:
-    """A transparency log or CT log: its key, raw log id, and host as checkpoints name it."""
+    """A transparency log or CT log: its key, raw log id, and host as checkpoints name it.
+
+    `hint` are the four raw bytes that name its key in checkpoints; `operator` is whom thresholds
+    count: who runs it by the root's word, else its host.
+    """
 
     log_id: bytes
     host: str
     key: PublicKey
     valid: Validity
+    hint: bytes
+    operator: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authority:
-    """A certificate or timestamp authority: its certificates, the issuing or signing one first."""
+    """A certificate or timestamp authority: its certificates, the issuing or signing one first.
+
+    `operator` is whom thresholds count: who runs it by the root's word, else the host of its URI.
+    """
 
     uri: str
     certificates: tuple[x509.Certificate, ...]
     valid: Validity
+    operator: str
 
     def __reduce__(self) -> tuple[object, ...]:
         """Reach another process as DER: loaded certificates cannot."""
         raw = [item.public_bytes(Encoding.DER) for item in self.certificates]
-        return _authority_of, (self.uri, raw, self.valid)
+        return _authority_of, (self.uri, raw, self.valid, self.operator)
 
 
-def _authority_of(uri: str, raw: list[bytes], valid: Validity) -> Authority:
+def _authority_of(uri: str, raw: list[bytes], valid: Validity, operator: str) -> Authority:
     certificates = tuple(x509.load_der_x509_certificate(item) for item in raw)
-    return Authority(uri=uri, certificates=certificates, valid=valid)
+    return Authority(uri=uri, certificates=certificates, valid=valid, operator=operator)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +98,20 @@ class TrustRoot:
     def instance(self) -> str:
         """The name of the instance in reports."""
         return self.profile.name
+
+    def requiring(self, *, log_entries: int = 0, timestamps: int = 0) -> TrustRoot:
+        """This root, demanding at least so much proof; never less than its instance demands.
+
+        Args:
+            log_entries: log entries by distinct operators.
+            timestamps: RFC 3161 timestamps by distinct operators.
+        """
+        profile = replace(
+            self.profile,
+            min_log_entries=max(self.profile.min_log_entries, log_entries),
+            min_timestamps=max(self.profile.min_timestamps, timestamps),
+        )
+        return replace(self, profile=profile)
 
     @classmethod
     def embedded(cls, name: str) -> TrustRoot:
@@ -200,34 +226,63 @@ def _logs(root: Members, key: str) -> tuple[Log, ...]:
 def _log(item: Members, public_key: Members, log_id: bytes) -> Log | None:
     if item.string("hashAlgorithm", "SHA2_256") != "SHA2_256":
         raise item.fail("hashAlgorithm", "is not SHA2_256")
-    # Operators and checkpoint key ids of newer roots; the key itself decides here.
-    item.string("operator", "")
-    item.raw("checkpointKeyId")
+    operator = item.string("operator", "")
     public_key.string("keyDetails")
     raw, valid = public_key.base64("rawBytes"), _validity(public_key)
-    try:
-        host = urlsplit(item.string("baseUrl")).hostname or ""
-    except ValueError as error:
-        raise item.fail("baseUrl", f"is not a URL: {error}") from None
+    host = _host(item, "baseUrl", item.string("baseUrl"))
+    hint = _hint(item, log_id)
     try:
         key = PublicKey.from_der(raw)
     except ValueError:
         return None  # of a kind we cannot check: what it signs stays untrusted
-    return Log(log_id=log_id, host=host, key=key, valid=valid)
+    return Log(
+        log_id=log_id,
+        host=host,
+        key=key,
+        valid=valid,
+        hint=hint,
+        operator=_operator(operator, host),
+    )
+
+
+def _hint(item: Members, log_id: bytes) -> bytes:
+    """The key id in checkpoints, where it is another than the log's own (C2SP signed-note)."""
+    if item.has("checkpointKeyId"):
+        members = item.members("checkpointKeyId")
+        log_id = members.base64("keyId")
+        if len(log_id) < _HINT_SIZE:
+            raise members.fail("keyId", f"is shorter than {_HINT_SIZE} bytes")
+        members.no_others()
+    return log_id[:_HINT_SIZE]
+
+
+def _host(item: Members, key: str, url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError as error:
+        raise item.fail(key, f"is not a URL: {error}") from None
+
+
+def _operator(given: str, host: str) -> str:
+    # One who is written in two ways must not count twice.
+    return (given.strip() or host).casefold()
 
 
 def _authorities(root: Members, key: str) -> tuple[Authority, ...]:
     authorities: list[Authority] = []
     for item in root.list_of_members(key):
         item.raw("subject")
-        item.string("operator", "")
+        operator, uri = item.string("operator", ""), item.string("uri", "")
         chain = item.members("certChain")
         certificates = tuple(_certificate(raw) for raw in chain.list_of_members("certificates"))
         if not certificates:
             raise chain.fail("certificates", "is empty")
         chain.no_others()
         authority = Authority(
-            uri=item.string("uri", ""), certificates=certificates, valid=_validity(item)
+            uri=uri,
+            certificates=certificates,
+            valid=_validity(item),
+            operator=_operator(operator, _host(item, "uri", uri)),
         )
         item.no_others()
         authorities.append(authority)

@@ -22,7 +22,7 @@ from tests.peer import Peer
 from tests.real_bundles import CASES, RealCase, needs_real_bundles
 
 #: Where `sigstore` supports the kind: it knows no bundles signed with keys.
-SUPPORTED = [name for name, code in CASES.items() if code != "key_signed_bundle"]
+SUPPORTED = [name for name, code in CASES.items() if code != "untrusted_key"]
 EMBEDDED = "trust/embedded/sigstore/trusted_root.json"
 
 

@@ -39,7 +39,7 @@ SEED, EVERY = 20261121, 64
 UNSUPPORTED = {"v2-tsa-pack", "v2-tsa-statement", "witnessed:v2-tsa-pack"}
 SUPPORTED = [kind for kind in EVERY_KIND if kind not in UNSUPPORTED]
 
-BY_IDENTITY = [name for name, code in CASES.items() if code != "key_signed_bundle"]
+BY_IDENTITY = [name for name, code in CASES.items() if code != "untrusted_key"]
 
 #: JSON that is taken apart and put together wrongly; typing its every level would hide the cases.
 Json = dict[str, Any]

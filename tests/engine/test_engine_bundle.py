@@ -291,7 +291,7 @@ def test_what_a_key_signed_is_not_trusted_and_not_broken(*, in_pack: bool) -> No
     trace = Trace()
     with pytest.raises(Untrusted) as caught:
         verify(evidence.build(), PACK if in_pack else FILE, trace=trace)
-    assert caught.value.code == "key_signed_bundle"
+    assert caught.value.code == "untrusted_key"
     assert [item.status for item in trace.checks] == ["skip"]
 
 

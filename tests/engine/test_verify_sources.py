@@ -158,7 +158,7 @@ UNTRUSTED: dict[str, tuple[Make, str]] = {
     "another instance": (stranger, "untrusted_certificate"),
     "another log": (stranger_log, "untrusted_log"),
     "another CT log": (lambda digest: signed(digest, ctlog=ELSEWHERE.ctlog), "untrusted_sct"),
-    "a key": (key_signed, "key_signed_bundle"),
+    "a key": (key_signed, "untrusted_key"),
 }
 
 

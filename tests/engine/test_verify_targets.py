@@ -131,7 +131,7 @@ UNTRUSTED: dict[str, tuple[Callable[[PackOf], Evidence | bytes], str]] = {
     "another instance": (stranger, "untrusted_certificate"),
     "another log": (stranger_log, "untrusted_log"),
     "another CT log": (stranger_sct, "untrusted_sct"),
-    "a key": (key_signed, "key_signed_bundle"),
+    "a key": (key_signed, "untrusted_key"),
 }
 
 

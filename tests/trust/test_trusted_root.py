@@ -169,7 +169,7 @@ def test_a_document_that_is_no_root(name: str) -> None:
 
 def test_members_of_newer_roots_that_change_no_verdict_are_read() -> None:
     def extend(root: Json) -> None:
-        log(root).update(operator="sigstore.dev", checkpointKeyId={"keyId": "AAAA"})
+        log(root).update(operator="sigstore.dev", checkpointKeyId={"keyId": "AAAAAA=="})
         authority(root).update(operator="sigstore.dev")
 
     assert parse(changed(extend)).logs

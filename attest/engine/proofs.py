@@ -1,0 +1,145 @@
+"""Steps 2 and 5 over a whole bundle: every log entry and timestamp, and whether they are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attest.bundle import UntrustedBundle
+from attest.engine.log import LoggedEntry, check_window, verify_entry
+from attest.engine.logbody import Binding
+from attest.engine.timestamp import verify_timestamp
+from attest.engine.trace import Trace
+from attest.errors import Untrusted, VerificationFailed
+from attest.trust.instance import InstanceProfile
+from attest.trust.root import TrustRoot
+from attest.verified import VerifiedLogEntry, VerifiedTime
+
+STEP_TIMES = "2 times"
+STEP_LOG = "5 log"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proofs:
+    """The log entries and times that verified; times ascending, at least one."""
+
+    log_entries: tuple[VerifiedLogEntry, ...]
+    times: tuple[VerifiedTime, ...]
+
+
+def verify_proofs(
+    bundle: UntrustedBundle,
+    binding: Binding,
+    root: TrustRoot,
+    profile: InstanceProfile,
+    trace: Trace,
+) -> Proofs:
+    """Check every log entry and timestamp of a bundle, and that there are enough.
+
+    Those of strangers count for nothing; one that is attributed to somebody in the root must
+    verify. Entries and times are counted over distinct operators.
+
+    Args:
+        bundle: a bundle as parsed.
+        binding: what the log entries must bind.
+        root: whose logs and timestamp authorities count.
+        profile: how much must be proven.
+        trace: receives every check.
+
+    Raises:
+        Untrusted: as below, where a stranger's proof would have been needed.
+        MalformedEvidence: a code of `verify_entry` or `verify_timestamp`.
+        VerificationFailed: the same, `log_not_valid_at_time`, `not_enough_log_entries`,
+            `not_enough_times`, `not_enough_timestamps`.
+    """
+    logged = _log_entries(bundle, binding, root, profile, trace)
+    times = _times(bundle, logged, root, profile, trace)
+    with trace.step(STEP_LOG, rule="R-086") as step:
+        for item in logged:
+            check_window(item, times[0].time, where="tlogEntries")
+        step.detail = "valid at that time"
+    return Proofs(log_entries=tuple(item.entry for item in logged), times=times)
+
+
+def _log_entries(
+    bundle: UntrustedBundle,
+    binding: Binding,
+    root: TrustRoot,
+    profile: InstanceProfile,
+    trace: Trace,
+) -> tuple[LoggedEntry, ...]:
+    logged: list[LoggedEntry] = []
+    untrusted: Untrusted | None = None
+    for entry in bundle.entries:
+        try:
+            with trace.step(STEP_LOG, rule="R-086") as step:
+                item = verify_entry(entry, binding, root.logs)
+                step.where = entry.where
+                step.detail = item.entry.origin or "promise"
+                logged.append(item)
+        except Untrusted as error:
+            untrusted = error
+    operators = {item.operator for item in logged}
+    if len(operators) < profile.min_log_entries:
+        if untrusted is not None:
+            raise untrusted  # recorded above
+        with trace.step(STEP_LOG):
+            raise VerificationFailed(
+                "not_enough_log_entries",
+                f"{profile.min_log_entries} logs of different operators needed, "
+                f"{len(operators)} verified",
+                where="tlogEntries",
+                rule="R-086",
+            )
+    return tuple(logged)
+
+
+def _times(
+    bundle: UntrustedBundle,
+    logged: Sequence[LoggedEntry],
+    root: TrustRoot,
+    profile: InstanceProfile,
+    trace: Trace,
+) -> tuple[VerifiedTime, ...]:
+    times = [
+        VerifiedTime(time=item.time, source="rekor", authority=item.host)
+        for item in logged
+        if item.time is not None
+    ]
+    stampers: set[str] = set()
+    untrusted: Untrusted | None = None
+    for position, data in enumerate(bundle.timestamps):
+        where = f"rfc3161Timestamps[{position}]"
+        try:
+            with trace.step(STEP_TIMES) as step:
+                proven, operator = verify_timestamp(
+                    data, bundle.signature, root.timestamp_authorities, where=where
+                )
+                step.where, step.detail = where, f"{proven.time:%Y-%m-%dT%H:%M:%SZ}"
+                times.append(proven)
+                stampers.add(operator)
+        except Untrusted as error:
+            untrusted = error
+    keepers = stampers | {item.operator for item in logged if item.time is not None}
+    shortage = None
+    if len(stampers) < profile.min_timestamps:
+        shortage = _too_few("timestamps", profile.min_timestamps, len(stampers))
+    elif len(keepers) < profile.min_times:
+        shortage = _too_few("times", profile.min_times, len(keepers))
+    if shortage is not None:
+        if untrusted is not None:
+            raise untrusted  # recorded above
+        with trace.step(STEP_TIMES):
+            raise shortage
+    return tuple(sorted(times, key=lambda item: item.time))
+
+
+def _too_few(what: str, needed: int, found: int) -> VerificationFailed:
+    hint = "a signed entry timestamp or an RFC 3161 timestamp proves when it was signed"
+    return VerificationFailed(
+        f"not_enough_{what}",
+        f"{needed} verified {what} of different operators needed, {found} found",
+        where="verificationMaterial",
+        rule="step 2",
+        hint=hint if what == "times" else None,
+    )
