@@ -17,7 +17,7 @@ from attest.pack.local import Entry
 
 _CHUNK = 262_144
 #: Up to here an entry is read in one piece.
-_SMALL = 65_536
+SMALL = 65_536
 
 
 class Archive:
@@ -74,21 +74,23 @@ class Archive:
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """The content of an entry, piece by piece; its checksum is checked after the last.
 
-        A caller must not use what it has read before the iterator has ended.
+        A caller must not use what it has read before the iterator has ended. A small entry is one
+        piece, and judged before this returns.
 
         Raises:
             MalformedEvidence: `invalid_zip_format`, `crc_mismatch`.
 
         Source: Evidence Pack R-052, R-053.
         """
-        pieces = self._pieces(entry)
-        streamed = records.CENTRAL.unpack_from(entry.record)[3] & records.FLAG_DESCRIPTOR
-        return _with_one_end(entry, pieces) if streamed and not entry.method else pieces
+        if entry.size <= SMALL and entry.compressed <= SMALL:
+            pieces = iter((self._whole(entry),))
+        else:
+            pieces = self._pieces(entry)
+        if entry.method == records.STORED and entry.is_streamed:
+            return _with_one_end(entry, pieces)
+        return pieces
 
     def _pieces(self, entry: Entry) -> Iterator[bytes]:
-        if entry.size <= _SMALL and entry.compressed <= _SMALL:
-            yield self._whole(entry)
-            return
         crc = 0
         pieces = self._inflated(entry) if entry.method == records.DEFLATED else self._raw(entry)
         for piece in pieces:

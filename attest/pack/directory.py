@@ -13,7 +13,7 @@ from attest.errors import MalformedEvidence
 from attest.limits import Limits
 from attest.pack import records
 from attest.pack.local import CentralRecord, Entry, ReadAt, broken, check_entries, read_extra
-from attest.pack.paths import check_path, check_unique
+from attest.pack.paths import are_plain, check_path, check_unique
 
 #: An archive comment has at most 65,535 bytes, so the end record lies in this tail.
 _TAIL = records.END.size + records.MAX16
@@ -164,6 +164,10 @@ def _read_central(data: bytes, count: int) -> list[CentralRecord]:
         at = end
     if at != len(data):
         raise broken("the central directory has bytes that belong to no entry")
+    paths = [item.name.removesuffix("/") for item in found]
+    if not are_plain(paths):
+        for item, path in zip(found, paths, strict=True):
+            check_path(path, where=item.name)
     return found
 
 
@@ -188,7 +192,6 @@ def _judge_central(
         large = read_extra(raw_extra, raw_name, name).get(records.ZIP64_EXTRA)
         size, compressed, offset = _resolve_zip64((size, compressed, offset), large, name)
     is_folder = name[-1:] == "/"
-    check_path(name[:-1] if is_folder else name, where=name)
     if (is_folder, attributes) not in seen:
         _check_type(name, attributes)
         seen.add((is_folder, attributes))

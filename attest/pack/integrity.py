@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
+from attest.pack.archive import SMALL
 from attest.pack.manifest_model import EmbeddedArtifact
 
 #: Told bytes done and bytes in all, in the caller's thread.
@@ -16,7 +17,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 Keep: TypeAlias = Callable[[EmbeddedArtifact, Iterator[bytes]], None]
 
 #: Below this the interpreter's lock costs more than a second core gives.
-LARGE = 65_536
+LARGE = SMALL
 #: Each holds a few pieces of 256 KiB, so that this bounds the memory.
 MOST_WORKERS = 8
 
@@ -97,12 +98,7 @@ class _Run:
         self._end = len(artifacts)
 
     def check(self, workers: int) -> None:
-        large: list[int] = []
-        for index, artifact in enumerate(self._artifacts):
-            if artifact.size > LARGE:
-                large.append(index)
-            elif index < self._end:
-                self._judge(index, tell=True)
+        large = self._check_small()
         todo = iter(large)  # taken in order, so that none before a bad one is left unread
         threads = [
             threading.Thread(target=self._work, args=(todo,), daemon=True)
@@ -127,6 +123,23 @@ class _Run:
         if self._errors:
             raise self._errors[min(self._errors)]
         self._tell()
+
+    def _check_small(self) -> list[int]:
+        """Read the small ones before any thread is there; gives the places of the others."""
+        large: list[int] = []
+        for index, artifact in enumerate(self._artifacts):
+            if artifact.size > LARGE:
+                large.append(index)
+                continue
+            try:
+                for piece in self._pieces(artifact):
+                    self._done += len(piece)
+            except Exception as error:  # noqa: BLE001 - raised below, unless a large one comes first
+                self._errors[index] = error
+                self._end = index
+                break
+            self._tell()
+        return large
 
     def _work(self, todo: Iterator[int], *, tell: bool = False) -> None:
         while True:

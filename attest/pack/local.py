@@ -47,6 +47,12 @@ class Entry(NamedTuple):
         """Whether it is a directory entry (R-021)."""
         return self.name.endswith("/")
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a data descriptor follows the content."""
+        flags: int = records.CENTRAL.unpack_from(self.record)[3]
+        return bool(flags & records.FLAG_DESCRIPTOR)
+
 
 class CentralRecord(NamedTuple):
     """What the central directory says about an entry, ZIP64 values resolved."""

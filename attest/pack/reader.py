@@ -14,7 +14,7 @@ from typing import BinaryIO
 from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
 from attest.files import open_file
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.pack.archive import Archive
+from attest.pack.archive import SMALL, Archive
 from attest.pack.integrity import Keep, Progress, check_artifacts, keep_artifacts
 from attest.pack.local import Entry
 from attest.pack.manifest import (
@@ -118,7 +118,8 @@ class Pack:
     def artifact_chunks(self, artifact: EmbeddedArtifact) -> Iterator[bytes]:
         """The bytes of an artifact, piece by piece; judged when the iterator ends.
 
-        A caller must not use what it has read before the iterator has ended.
+        A caller must not use what it has read before the iterator has ended. A small artifact is
+        one piece, and judged before this returns.
 
         Raises:
             MalformedEvidence: `missing_embedded_artifact`, `size_mismatch`, `digest_mismatch`,
@@ -136,17 +137,12 @@ class Pack:
                 where=artifact.path,
                 rule="R-036",
             )
-        hasher = hashlib.sha256()
-        for piece in self._archive.chunks(entry):
-            hasher.update(piece)
-            yield piece
-        if f"sha256:{hasher.hexdigest()}" != artifact.digest:
-            raise MalformedEvidence(
-                "digest_mismatch",
-                "its bytes do not have the digest that the manifest gives",
-                where=artifact.path,
-                rule="R-035",
-            )
+        pieces = self._archive.chunks(entry)
+        if artifact.size > SMALL:
+            return _hashed(artifact, pieces)
+        data = b"".join(pieces)
+        _check_digest(artifact, hashlib.sha256(data).hexdigest())
+        return iter((data,))
 
     def check_integrity(
         self, *, progress: Progress | None = None, keep: Keep | None = None
@@ -262,6 +258,24 @@ def check_attestation_name(name: str) -> None:
             f"attestations are named *{ATTESTATION_SUFFIX}",
             where=name,
             rule="R-007",
+        )
+
+
+def _hashed(artifact: EmbeddedArtifact, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    hasher = hashlib.sha256()
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
+    _check_digest(artifact, hasher.hexdigest())
+
+
+def _check_digest(artifact: EmbeddedArtifact, found: str) -> None:
+    if f"sha256:{found}" != artifact.digest:
+        raise MalformedEvidence(
+            "digest_mismatch",
+            "its bytes do not have the digest that the manifest gives",
+            where=artifact.path,
+            rule="R-035",
         )
 
 

@@ -36,7 +36,8 @@ FULL: dict[str, JSON] = PLAIN | {
 }
 ODD: tuple[JSON, ...] = (
     None, "", "x", 0, 1, -1, 2**53 - 1, 2**53, 1.0, 1.5, True, [], [""],
-    ["x"], ["x", 1], {}, {"a": 1}, DIGEST, DIGEST.upper(), DIGEST + "\n", DIGEST[:-1], "2026-02-30T00:00:00Z",
+    ["x"], ["x", 1], {}, {"a": 1}, DIGEST, DIGEST.upper(), DIGEST + "\n", DIGEST[:-1],
+    "2026-02-30T00:00:00Z",
     "2026-11-21T00:00:00Z", "2026-11-21T00:00:00Z\n", "artifacts/a.log", "artifacts/a\nb",
     "artifacts/CON", "artifacts/x/aux.txt", "artifacts/../x", "other/x", "artifacts/", "reference",
     "artifacts/\u212a", "artifacts/" + "a" * 81, "artifacts/é",

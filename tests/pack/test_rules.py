@@ -160,9 +160,9 @@ def test_nothing_is_given_out_beyond_the_declared_size(tmp_path: Path) -> None:
         path.write_bytes(with_item(2, raw=deflate(LOG + more)).build())
         got: list[int] = []
         with open_pack(path) as pack:
-            pieces = pack.archive.chunks(pack.archive.directory.entries[2])
+            entry = pack.archive.directory.entries[2]
             with pytest.raises(MalformedEvidence) as caught:
-                got.extend(map(len, pieces))
+                got.extend(map(len, pack.archive.chunks(entry)))
         assert caught.value.code == "invalid_zip_format"
         assert sum(got) <= len(LOG)
 
