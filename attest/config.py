@@ -36,6 +36,10 @@ class Settings:
     color: When = "auto"
     offline: bool = False
     instance: str | None = None
+    #: Of what can be fetched again; None where no absolute folder is known.
+    cache_folder: Path | None = None
+    #: Of what the user decided; None where no absolute folder is known.
+    config_folder: Path | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -75,6 +79,8 @@ def load_settings(
         or "auto",
         offline=_flag(environ, "ATTEST_OFFLINE"),
         instance=environ.get("ATTEST_INSTANCE") or None,
+        cache_folder=cache_folder(environ),
+        config_folder=config_folder(environ),
         limits=Limits(**bounds) if bounds else DEFAULT_LIMITS,
     )
 
@@ -85,20 +91,65 @@ def config_file(environ: Mapping[str, str], platform: str = sys.platform) -> Pat
     Args:
         environ: the environment.
         platform: as `sys.platform` spells it.
+    """
+    folder = config_folder(environ, platform)
+    return None if folder is None else folder / "config.toml"
+
+
+def config_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """The folder of what the user decided, or None where no absolute folder is known.
+
+    Args:
+        environ: the environment.
+        platform: as `sys.platform` spells it.
 
     Source: XDG Base Directory Specification, which has relative values ignored.
     """
+    home = environ.get("HOME")
     if platform == "win32":
-        folders = [environ.get("APPDATA")]
-    elif platform == "darwin":
-        home = environ.get("HOME")
-        folders = [f"{home}/Library/Application Support" if home else None]
-    else:
-        home = environ.get("HOME")
-        folders = [environ.get("XDG_CONFIG_HOME"), f"{home}/.config" if home else None]
+        return _first_absolute(environ.get("APPDATA"))
+    if platform == "darwin":
+        return _first_absolute(home and f"{home}/Library/Application Support")
+    return _first_absolute(environ.get("XDG_CONFIG_HOME"), home and f"{home}/.config")
+
+
+def cache_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """The folder of what can be fetched again: `ATTEST_CACHE_DIR`, else as the platform has it.
+
+    Args:
+        environ: the environment.
+        platform: as `sys.platform` spells it.
+
+    Raises:
+        UsageError: `invalid_setting` if `ATTEST_CACHE_DIR` is not an absolute path: a cache in
+            the working directory would be whatever somebody put there.
+
+    Source: XDG Base Directory Specification, which has relative values ignored.
+    """
+    chosen = environ.get("ATTEST_CACHE_DIR")
+    if chosen:
+        if not Path(chosen).is_absolute():
+            raise UsageError(
+                "invalid_setting",
+                f"'{chosen}' is not an absolute path",
+                where="ATTEST_CACHE_DIR",
+                hint="begin it at the root of the file system",
+            )
+        return Path(chosen)
+    home = environ.get("HOME")
+    if platform == "win32":
+        folder = _first_absolute(environ.get("LOCALAPPDATA"))
+        return None if folder is None else folder / "cache"
+    if platform == "darwin":
+        return _first_absolute(home and f"{home}/Library/Caches")
+    return _first_absolute(environ.get("XDG_CACHE_HOME"), home and f"{home}/.cache")
+
+
+def _first_absolute(*folders: str | None) -> Path | None:
+    """Our own folder in the first of these that is an absolute path."""
     for folder in folders:
         if folder and Path(folder).is_absolute():
-            return Path(folder, "attest", "config.toml")
+            return Path(folder, "attest")
     return None
 
 

@@ -1,4 +1,4 @@
-"""One HTTPS request to one address that was checked, and URLs shown without their secrets."""
+"""HTTPS requests, to one address that was checked or by name, and URLs without their secrets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from attest.addresses import Address, canonical_address
 from attest.errors import NetworkError
+
+if TYPE_CHECKING:
+    from urllib.request import HTTPRedirectHandler
 
 #: For connecting, and for each silence of the server after that.
 _SILENCE_SECONDS = 20.0
@@ -152,8 +156,15 @@ def get(
 @contextmanager
 def _told(where: str) -> Iterator[None]:
     """Tell of a failure in our own words: a library's message may hold the whole URL."""
+    from urllib.error import HTTPError, URLError
+
     try:
         yield
+    except HTTPError:  # an answer, which happens to be an OSError too
+        raise
+    except URLError as error:
+        cause = error.reason if isinstance(error.reason, OSError) else error
+        raise _failure(cause, where) from None
     except (OSError, HTTPException) as error:
         raise _failure(error, where) from None
 
@@ -164,6 +175,86 @@ def _trust(authorities: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authorities or DEFAULT_CA_BUNDLE_PATH))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+@contextmanager
+def download(url: str, *, deadline: float) -> Iterator[Answer]:
+    """Ask for a URL whose answer proves itself, such as signed metadata.
+
+    Proxies of the environment are used, except to loopback. No credentials are sent, and
+    redirects are not followed.
+
+    Args:
+        url: https, or http to a loopback address.
+        deadline: when to give up, on the clock of `time.monotonic`.
+
+    Raises:
+        NetworkError: `insecure_scheme`, `network_unreachable`, `server_not_trusted`,
+            `unexpected_answer`; also while the body is read.
+    """
+    from urllib.error import HTTPError
+    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+    from attest import __version__
+
+    where = redact_url(url)
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise NetworkError("network_unreachable", "takes too long", where=where)
+    proxies = ProxyHandler({}) if is_loopback(url) else ProxyHandler()
+    context = _trust(None)
+    context.load_default_certs()
+    opener = build_opener(proxies, HTTPSHandler(context=context), _no_redirects())
+    request = Request(  # noqa: S310 - the scheme has been checked
+        require_https(url),
+        headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
+    )
+    try:
+        with _told(where):
+            response = opener.open(request, timeout=min(left, _SILENCE_SECONDS))
+    except HTTPError as error:
+        error.close()
+        yield Answer(status=error.code, location=None, length=None, body=iter(()))
+        return
+    with closing(response):
+        yield _answer(response, deadline, where)
+
+
+def require_https(url: str) -> str:
+    """The URL, if it is https, or http to a loopback address.
+
+    Raises:
+        NetworkError: `insecure_scheme`.
+    """
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:
+        scheme, host = "", None
+    if host and (scheme == "https" or (scheme == "http" and is_loopback(url))):
+        return url
+    raise NetworkError(
+        "insecure_scheme", "is not an https URL", where=redact_url(url), hint="give an https URL"
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine by its address."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _no_redirects() -> HTTPRedirectHandler:
+    from urllib.request import HTTPRedirectHandler
+
+    class NoRedirects(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            """Follow none: the redirect's own status is the answer."""
+
+    return NoRedirects()
 
 
 def _answer(response: HTTPResponse, deadline: float, where: str) -> Answer:

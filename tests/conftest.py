@@ -1,8 +1,10 @@
-"""What every test shares: reports are held to their schema, and skips can be made failures."""
+"""What every test shares: no network, reports held to their schema, skips that can be failures."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -45,3 +47,44 @@ def every_report_follows_its_schema() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_json, "to_json", validated)
         yield
+
+
+class BeyondThisMachineError(Exception):
+    """A test tried to reach the network; no part of the product catches this."""
+
+
+#: Connections and look-ups that were tried while none at all are allowed; None while some are.
+_TRIED: list[str] | None = None
+
+
+def _guard(event: str, args: tuple[object, ...]) -> None:
+    """Refuse to look up a name or to connect, except on loopback."""
+    if event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        return
+    target = args[0] if event == "socket.getaddrinfo" else args[1]
+    host = target[0] if isinstance(target, tuple) else target
+    if _TRIED is not None:
+        _TRIED.append(f"{event} {host}")
+    elif event == "socket.getaddrinfo" or isinstance(target, tuple):
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in (None, "", "localhost") and not _is_loopback(str(name)):
+            raise BeyondThisMachineError(f"a test wants to reach {name}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+sys.addaudithook(_guard)
+
+
+@pytest.fixture
+def network_calls() -> Iterator[list[str]]:
+    """Every connection and look-up that is tried meanwhile, loopback included."""
+    global _TRIED  # noqa: PLW0603 - an audit hook can be told nothing otherwise
+    _TRIED = []
+    yield _TRIED
+    _TRIED = None

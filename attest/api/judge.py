@@ -14,7 +14,6 @@ from attest.api.target import (
     BUNDLE_SUFFIX,
     FileDigests,
     NamedTarget,
-    read_bundle,
 )
 from attest.digest import Digests
 from attest.engine.trace import Trace
@@ -38,10 +37,13 @@ from attest.report.model import (
     Target,
     TargetKind,
     TrustFacts,
+    Warned,
 )
 from attest.verified import Status, VerifiedAttestation
 
 if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is half of a cold run
+    from attest.api.bundles import NamedBundle
+    from attest.bundle import UntrustedBundle
     from attest.engine.content import ArtifactContent, PackContent
     from attest.pack.integrity import Progress
     from attest.pack.reader import IntactPack, Pack
@@ -109,12 +111,13 @@ class Judge:
                 report = replace(with_pack(report, intact), checks=trace.checks)
                 content = PackContent(manifest_digest=intact.manifest_digest)
                 judged = [
-                    self._attestation(name, partial(pack.read_attestation, name), content, True)
+                    self._packed(name, partial(pack.read_attestation, name), content)
                     for name in pack.attestation_names
                 ]
         except (MalformedEvidence, VerificationFailed) as error:
             return replace(report.failed(error), checks=trace.checks)
-        report = self._decide(report, judged, trace)
+        made = intact.manifest.generated_at
+        report = self._decide(report, judged, trace, generated_at=made)
         if intact.manifest.provenance is None:
             return report
         from attest.api.sources import judge_sources
@@ -132,21 +135,37 @@ class Judge:
         from attest.engine.content import PackContent
 
         content = PackContent(manifest_digest=manifest_digest)
-        return self._attestation(place, lambda: data, content, True)
+        return self._packed(place, lambda: data, content)
+
+    def _packed(self, name: str, read: Callable[[], bytes], content: PackContent) -> Judged:
+        from attest.bundle import parse_bundle
+
+        return self._attestation(
+            name,
+            lambda: parse_bundle(read(), in_pack=True, where=name, limits=self.limits),
+            content,
+        )
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
-        """Judge the one bundle of a file or digest."""
+        """Judge the bundles of a file or digest, of which one that satisfies the policy will do."""
         from attest.engine.content import ArtifactContent
 
         file = bundle or _bundle_beside(named)
         known = _digests(named)
         known("sha256")
         content = ArtifactContent(digest_of=known)
-        read = partial(_read_bundle, file, limit=self.limits.max_bundle_bytes)
-        judged = [self._attestation(str(file), read, content, False)]
         report = self._begin(named.kind, named.name)
+        try:
+            bundles = _read_bundles(file, self.limits)
+        except MalformedEvidence as error:
+            report = report.failed(error)
+            bundles = ()
+        judged = [
+            self._attestation(item.name, partial(item.parse, self.limits), content)
+            for item in bundles
+        ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
-        return self._decide(report, judged, Trace())
+        return report if report.error else self._decide(report, judged, Trace(), any_will_do=True)
 
     def _begin(self, kind: TargetKind, name: str) -> Report:
         root = self.root
@@ -154,10 +173,11 @@ class Judge:
             result="pass",
             assurance=assurance_of(self.policy),
             target=Target(kind=kind, name=name, digest={}),
+            warnings=tuple(Warned(code=item.code, message=item.message) for item in root.warnings),
             trust=TrustFacts(
                 instance=root.instance,
                 root_sha256=root.sha256,
-                age_seconds=None,
+                age_seconds=root.age_seconds,
                 sandbox=root.sandbox,
             ),
         )
@@ -165,11 +185,9 @@ class Judge:
     def _attestation(
         self,
         file: str,
-        read: Callable[[], bytes],
+        parse: Callable[[], UntrustedBundle],
         content: PackContent | ArtifactContent,
-        in_pack: bool,  # noqa: FBT001  # private, and clear where it is called
     ) -> Judged:
-        from attest.bundle import parse_bundle
         from attest.engine.verify import verify_bundle
 
         trace = Trace()
@@ -179,11 +197,17 @@ class Judge:
         kind: AttestationKind | None = None
         try:
             with trace.step(STEP_PARSE, rule="R-084"):
-                bundle = parse_bundle(read(), in_pack=in_pack, where=file, limits=self.limits)
+                bundle = parse()
                 kind = "key" if bundle.certificate is None else "keyless"
-            verified = verify_bundle(bundle, content, self.root, trace, limits=self.limits)
+            verified = verify_bundle(
+                bundle, content, self.root, trace, keys=self.policy.keys, limits=self.limits
+            )
         except Untrusted as error:
             status, failure = "skip", error
+        except UsageError as error:
+            if error.code != "digest_algorithm_needed":
+                raise
+            status, failure = "skip", error  # undecided: another bundle may decide
         except (MalformedEvidence, VerificationFailed) as error:
             status, failure = "fail", error
         if failure is not None and not (failure.where or "").startswith(file):
@@ -193,17 +217,30 @@ class Judge:
         )
         return Judged(result=result, failure=failure)
 
-    def _decide(self, report: Report, judged: Sequence[Judged], trace: Trace) -> Report:
-        """Every attestation must be sound, one must count, and the policy must be met."""
+    def _decide(
+        self,
+        report: Report,
+        judged: Sequence[Judged],
+        trace: Trace,
+        *,
+        generated_at: datetime | None = None,
+        any_will_do: bool = False,
+    ) -> Report:
+        """Every attestation must be sound, one must count, and the policy must be met.
+
+        Where any will do, the unsound ones are only reported once the policy is met.
+        """
         results = tuple(item.result for item in judged)
         verified = [item.verified for item in results if item.verified is not None]
-        decision = evaluate(self.policy, verified, now=self.now)
+        decision = evaluate(self.policy, verified, now=self.now, generated_at=generated_at)
         report = replace(report, attestations=results, decision=decision)
         try:
             with trace.step(STEP_POLICY):
-                _require_sound(judged, report.target.name)
+                if not any_will_do or decision.result != "pass":
+                    _require_decided(judged)
+                    _require_sound(judged, report.target)
                 _require_met(decision)
-        except AttestError as error:
+        except (MalformedEvidence, VerificationFailed, PolicyViolation) as error:
             report = report.failed(error)
         return replace(report, checks=trace.checks)
 
@@ -216,7 +253,14 @@ class Judged:
     failure: AttestError | None
 
 
-def _require_sound(judged: Sequence[Judged], name: str) -> None:
+def _require_decided(judged: Sequence[Judged]) -> None:
+    """Give no verdict where an attestation could not be judged and no other one serves."""
+    for item in judged:
+        if isinstance(item.failure, UsageError):
+            raise item.failure
+
+
+def _require_sound(judged: Sequence[Judged], target: Target) -> None:
     failures = [item.failure for item in judged if item.failure is not None]
     for failure in failures:
         if not isinstance(failure, Untrusted):
@@ -227,9 +271,9 @@ def _require_sound(judged: Sequence[Judged], name: str) -> None:
             if failures
             else VerificationFailed(
                 "no_attestations",
-                "nothing is signed: the pack has no attestation",
-                where=name,
-                rule="R-089",
+                "nothing is signed: there is no attestation",
+                where=target.name,
+                rule="R-089" if target.kind == "pack" else None,
                 hint="it was never signed, or its attestations were stripped",
             )
         )
@@ -247,10 +291,12 @@ def _require_met(decision: Decision) -> None:
     )
 
 
-def _read_bundle(path: Path, *, limit: int) -> bytes:
-    """As `read_bundle`, with what to do where there is none."""
+def _read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
+    """As `read_bundles`, with what to do where there is no such file."""
+    from attest.api.bundles import read_bundles
+
     try:
-        return read_bundle(path, limit=limit)
+        return read_bundles(path, limits)
     except UsageError as error:
         if error.code != "file_not_found":
             raise

@@ -6,12 +6,15 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from attest.config import Settings
 from attest.errors import UsageError
 from attest.strictjson import JSON
 from attest.terminal import Color, ProgressBar, paint, wants_color, wants_progress
+
+if TYPE_CHECKING:  # loaded only where something is trusted
+    from attest.trust.known import Places
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +74,15 @@ class Context:
         shown = self.verbosity >= 0 and not self.wants_json
         shown = shown and wants_progress(self.stderr, self.environ)
         return ProgressBar(self.stderr if shown else None, label)
+
+    def places(self) -> Places:
+        """Where this user's trust material lies."""
+        from attest.trust.known import Places
+
+        settings = self.settings
+        return Places.of_settings(
+            cache_folder=settings.cache_folder, config_folder=settings.config_folder
+        )
 
     def paint(self, text: str, color: Color) -> str:
         """Escaped text in a colour if stdout is to be coloured."""

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "merge": ("attest.cli.merge", "merge packs of several streams into one"),
     "extract": ("attest.cli.extract", "write a pack out into a new folder"),
     "diff": ("attest.cli.diff", "show what differs between two packs"),
+    "trust": ("attest.cli.trust", "show, refresh and register what instances trust"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),
     "demo": ("attest.cli.demo", "see the main job done, and five ways to cheat rejected"),
 }

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if policy is None:
         refuse_trust_options(args)
     else:
-        trust = trust_of(args)
+        trust = trust_of(args, context)
     reports = [_report(target, args, policy, trust, context) for target in args.targets]
     return max((report.exit_code for report in reports), default=EXIT_OK)
 

@@ -5,24 +5,40 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from attest.cli.context import Context
 from attest.errors import UsageError
-from attest.trust.instance import PUBLIC
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
     from attest.trust.root import TrustRoot
+
+_WARN_DAYS = 60
+_MAX_DAYS = 730
 
 
 def add_trust_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say which root decides."""
     group = parser.add_argument_group("trust")
     trust = group.add_mutually_exclusive_group()
-    trust.add_argument("--instance", choices=sorted(PUBLIC), help="public instance (sigstore)")
+    trust.add_argument(
+        "--instance",
+        metavar="NAME",
+        help="sigstore (default), staging, github, or one of `attest trust add`",
+    )
     trust.add_argument("--trusted-root", metavar="FILE", help="trusted_root.json to trust")
     trust.add_argument("--trust-config", metavar="FILE", help="client trust config to trust")
     group.add_argument(
         "--offline",
         action="store_true",
-        help="never touch the network (verifying never does in this version)",
+        help="never touch the network: do not refresh what the instance trusts",
+    )
+    group.add_argument(
+        "--trust-warn-days",
+        metavar="N",
+        type=_days,
+        help=f"warn of a root not known to be current for longer ({_WARN_DAYS})",
+    )
+    group.add_argument(
+        "--trust-max-days", metavar="N", type=_days, help=f"refuse an older one ({_MAX_DAYS})"
     )
 
 
@@ -36,15 +52,31 @@ def refuse_trust_options(args: argparse.Namespace) -> None:
         raise UsageError("invalid_usage", "--integrity-only looks at no signature")
 
 
-def trust_of(args: argparse.Namespace) -> TrustRoot:
+def trust_of(args: argparse.Namespace, context: Context) -> TrustRoot:
     """The root that the options name; the public good instance's if they name none.
 
     Raises:
-        TrustError: `trust_file_unreadable`, `invalid_trusted_root`.
+        TrustError: `trust_file_unreadable`, `invalid_trusted_root`, and the codes of `load_root`.
     """
     from attest.trust.root import TrustRoot
 
     file = args.trusted_root or args.trust_config
-    if file is None:
-        return TrustRoot.embedded(args.instance or "sigstore")
-    return TrustRoot.from_file(file)
+    if file is not None:
+        return TrustRoot.from_file(file)
+    from attest.trust.load import AgeLimits, load_root
+
+    return load_root(
+        args.instance or "sigstore",
+        places=context.places(),
+        offline=args.offline or context.settings.offline,
+        limits=AgeLimits(
+            warn_days=_WARN_DAYS if args.trust_warn_days is None else args.trust_warn_days,
+            refuse_days=_MAX_DAYS if args.trust_max_days is None else args.trust_max_days,
+        ),
+    ).root
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
+    return int(text)

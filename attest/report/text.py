@@ -41,8 +41,12 @@ def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Ite
     for source in report.pack.sources if report.pack is not None else ():
         yield from _source(source, explain=explain)
     if report.trust is not None:
-        digest = report.trust.root_sha256.hex()
-        yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest})"
+        digest, age = report.trust.root_sha256.hex(), report.trust.age_seconds
+        days = "" if age is None else f", known to be current {age // 86_400} days ago"
+        yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest}{days})"
+    for warned in report.warnings:
+        if warned.code != "integrity_only":  # which the verdict itself says
+            yield f"  warning: {escape(warned.message, limit=2000)}"
 
 
 def _first_line(report: Report) -> str | None:

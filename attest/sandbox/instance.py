@@ -24,6 +24,7 @@ from attest.sandbox.rekor2 import TransparencyLogV2
 from attest.sandbox.store import FileJournal, KeyStore
 from attest.sandbox.tokens import TokenIssuer
 from attest.sandbox.tsa import TimestampAuthority
+from attest.sandbox.tuf import TufRepository
 
 BACKDATED: Final = timedelta(days=400)
 """How long before its making a sandbox is valid, so that tests can mint evidence of the past."""
@@ -42,6 +43,7 @@ class Instance:
     tsa: TimestampAuthority
     oidc: OidcIssuer
     fulcio: Fulcio
+    tuf: TufRepository
 
     @classmethod
     def open(cls, directory: Path, *, clock: Clock = utc_now) -> Instance:
@@ -83,6 +85,7 @@ class Instance:
                 tokens=oidc.tokens,
                 issuers=lambda: {oidc.url, GITHUB_ISSUER},
             ),
+            tuf=TufRepository(directory / "tuf", keys, clock=clock),
         )
 
     def trusted_root(self) -> TrustedRoot:

@@ -218,6 +218,10 @@ def _timestamp_chain(instance: Instance, _request: Request, _match: re.Match[str
     return Response(body=instance.tsa.chain_pem(), content_type=_PEM)
 
 
+def _tuf(instance: Instance, _request: Request, match: re.Match[str]) -> Response:
+    return Response(body=instance.tuf.get(match["path"]))
+
+
 _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
     (method, re.compile(pattern), handler)
     for method, pattern, handler in (
@@ -239,5 +243,6 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
         ("GET", r"/api/v2/tile/(?P<level>[0-9]{1,2})/(?P<path>[x0-9/.p]+)", _rekor2_tile),
         ("POST", r"/api/v1/timestamp", _timestamp),
         ("GET", r"/api/v1/timestamp/certchain", _timestamp_chain),
+        ("GET", r"/tuf/(?P<path>[A-Za-z0-9./_-]+)", _tuf),
     )
 )

@@ -126,6 +126,11 @@ class Sandbox:
         return self.instance.oidc.url
 
     @property
+    def tuf_url(self) -> str:
+        """Base URL of the TUF repository, which has the trusted root and the signing config."""
+        return f"{self.url}/tuf"
+
+    @property
     def issuer_url(self) -> str:
         """Base URL of the OIDC issuer for people."""
         return self.instance.oidc.url
@@ -198,6 +203,12 @@ class Sandbox:
         instance.oidc.url = server.url
         _write_trusted_root(self.directory, instance)
         self._write_signing_configs(server.url)
+        instance.tuf.publish(
+            {
+                TRUSTED_ROOT: self.trusted_root.read_bytes(),
+                "signing_config.v0.2.json": self.signing_config.read_bytes(),
+            }
+        )
         server.start()
 
     def _write_signing_configs(self, url: str) -> None:

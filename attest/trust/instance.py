@@ -80,3 +80,13 @@ def unavailable(name: str) -> TrustError:
         f"the trusted root of {name} was never fetched, and none comes with this version",
         hint=f"with a network, run `attest trust update {name}`",
     )
+
+
+def sandbox_root(where: str) -> TrustError:
+    """The error for a sandbox's root where it would be trusted by name."""
+    return TrustError(
+        "sandbox_root",
+        "this is a sandbox's trusted root, which proves nothing to anybody",
+        where=where,
+        hint="name its file with --trusted-root where you mean it",
+    )

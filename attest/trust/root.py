@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +17,8 @@ from attest.errors import MalformedEvidence, TrustError, UsageError
 from attest.files import read_file
 from attest.keys import PublicKey
 from attest.strictjson import JSON, Members, loads
-from attest.trust.instance import PUBLIC, InstanceProfile
+from attest.trust.instance import PUBLIC, InstanceProfile, unavailable
+from attest.trust.shipped import embedded_root, embedded_since
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.trustedroot.v0.1+json")
@@ -83,6 +84,14 @@ def _authority_of(uri: str, raw: list[bytes], valid: Validity, operator: str) ->
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrustWarning:
+    """Something about a trust root that does not change the verdict and should be known."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrustRoot:
     """Everything that evidence is checked against, and the profile that says what it must prove."""
 
@@ -93,6 +102,10 @@ class TrustRoot:
     ct_logs: tuple[Log, ...]
     authorities: tuple[Authority, ...]
     timestamp_authorities: tuple[Authority, ...]
+    #: Seconds since it was last known to be current; None where nobody can know.
+    age_seconds: int | None = None
+    #: What the reader of a verdict under it should know.
+    warnings: tuple[TrustWarning, ...] = ()
 
     @property
     def instance(self) -> str:
@@ -121,14 +134,19 @@ class TrustRoot:
             name: `sigstore` (public good) or `staging`.
 
         Raises:
-            TrustError: `unknown_instance`.
+            TrustError: `unknown_instance`; `trust_unavailable` for `github`, whose root must be
+                fetched.
         """
         profile = PUBLIC.get(name)
         if profile is None:
             known = ", ".join(PUBLIC)
             raise TrustError("unknown_instance", f"no instance {name!r}", hint=f"known: {known}")
-        path = Path(__file__).parent / "embedded" / name / "trusted_root.json"
-        return cls.from_bytes(path.read_bytes(), profile=profile, where=f"embedded {name} root")
+        data = embedded_root(name)
+        if data is None:
+            raise unavailable(name)
+        root = cls.from_bytes(data, profile=profile, where=f"embedded {name} root")
+        age = int((datetime.now(UTC) - embedded_since(name)).total_seconds())
+        return replace(root, age_seconds=max(0, age))
 
     @classmethod
     def from_file(cls, path: Path | str) -> TrustRoot:

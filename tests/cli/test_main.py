@@ -39,7 +39,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def run(*words: str, environ: Mapping[str, str] | None = None) -> Ended:
         stdout, stderr = io.StringIO(), io.StringIO()
-        code = program.main(words, stdout=stdout, stderr=stderr, environ=environ or {})
+        known = {"ATTEST_OFFLINE": str(int("verify" in words)), **(environ or {})}
+        code = program.main(words, stdout=stdout, stderr=stderr, environ=known)
         return Ended(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
 
     return run

@@ -43,7 +43,6 @@ class Stage:
     def __init__(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         self.request = request
         self.monkeypatch = monkeypatch
-        # What a command would fetch is nobody's business here; those who test it say `--instance`.
         self.environ: dict[str, str] = {"HOME": str(Path.cwd().parent / "home")}
         self.kept: dict[str, bytes] = {}
         self.words: dict[str, str] = {}
@@ -96,7 +95,10 @@ class Stage:
     def run(self, command: Command) -> None:
         stdout, stderr = io.StringIO(), io.StringIO()
         words = [self.filled(word) for word in command.words]
-        code = main(words, stdout=stdout, stderr=stderr, environ=self.environ)
+        environ = self.environ
+        if words[:1] == ["verify"]:  # what a public instance trusts today is nobody's business here
+            environ = {"ATTEST_OFFLINE": "1", **environ}
+        code = main(words, stdout=stdout, stderr=stderr, environ=environ)
         shown = f"line {command.line}: attest {' '.join(command.words)}\n"
         shown += f"{stdout.getvalue()}\n! {stderr.getvalue()}\n? {code}"
         expected_out = [self.filled(line) for line in command.stdout]

@@ -68,7 +68,7 @@ def test_the_command_gives_the_right_verdict(name: str, target: Target) -> None:
     if case.trusted_root is not None:
         arguments += ["--trusted-root", str(case.trusted_root)]
     stdout, stderr = StringIO(), StringIO()
-    exit_code = main(arguments, stdout=stdout, stderr=stderr, environ={})
+    exit_code = main(arguments, stdout=stdout, stderr=stderr, environ={"ATTEST_OFFLINE": "1"})
     assert exit_code == (0 if case.code is None else 1)
     report = json.loads(stdout.getvalue())
     assert (report["error"] or {}).get("code") == case.code

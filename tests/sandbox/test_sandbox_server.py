@@ -181,7 +181,7 @@ def test_the_trusted_root_names_no_port(sandbox: Sandbox) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
 def test_keys_are_for_their_owner_only(sandbox: Sandbox) -> None:
     keys = list(sandbox.directory.glob("keys/*.key.pem"))
-    assert len(keys) == 8
+    assert len(keys) == 10
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
     assert stat.S_IMODE((sandbox.directory / "keys").stat().st_mode) == 0o700
 

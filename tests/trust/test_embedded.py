@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from attest.errors import TrustError
 from attest.trust.instance import PUBLIC, InstanceProfile
+from attest.trust.replay import check_anchor
 from attest.trust.root import TrustRoot
+from attest.trust.shipped import embedded_anchor, embedded_since
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EMBEDDED = REPOSITORY / "attest" / "trust" / "embedded"
+SHIPPED = ("sigstore", "staging")
 
 
 def shipped_by_sigstore() -> dict[str, bytes]:
@@ -49,10 +53,51 @@ def test_the_origin_names_every_file_by_its_digest() -> None:
     for name, digest in origin["files"].items():
         data = (EMBEDDED / name).read_bytes().replace(b"\r\n", b"\n")
         assert hashlib.sha256(data).hexdigest() == digest
-    assert len(origin["files"]) == 3 * len(PUBLIC)
+    assert len(origin["files"]) == 3 * len(PUBLIC) - 2  # of GitHub's only the TUF root
+
+
+def test_githubs_tuf_root_is_the_published_one_and_signed_by_all_of_its_keys() -> None:
+    from tuf.api.metadata import Metadata, Root
+
+    origin = json.loads((EMBEDDED / "ORIGIN.json").read_bytes())["github"]
+    data = embedded_anchor("github").replace(b"\r\n", b"\n")
+    assert hashlib.sha256(data).hexdigest() == origin["sha256"]
+    # The name under which Git knows these bytes, in whatever repository.
+    blob = b"blob %d\0" % len(data) + data
+    assert hashlib.sha1(blob).hexdigest() == "2990a2665fdd929f77122d6c3e53a55faaea4b9f"
+    root = Metadata[Root].from_bytes(data)
+    result = root.signed.get_root_verification_result(None, root.signed_bytes, root.signatures)
+    assert result.verified
+    assert (len(result.signed), len(result.unsigned)) == (8, 0)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
+def test_every_anchor_signs_itself(name: str) -> None:
+    assert check_anchor(embedded_anchor(name), where=name) >= 1
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_an_anchor_that_was_changed_is_none(name: str) -> None:
+    changed = embedded_anchor(name).replace(b'"version": ', b'"version": 1')
+    with pytest.raises(TrustError) as caught:
+        check_anchor(changed, where=name)
+    assert caught.value.code == "trust_metadata_invalid"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_an_embedded_root_tells_its_age(name: str) -> None:
+    age = (datetime.now(UTC) - embedded_since(name)).total_seconds()
+    assert TrustRoot.embedded(name).age_seconds == pytest.approx(age, abs=60)
+
+
+def test_githubs_trusted_root_must_be_fetched() -> None:
+    with pytest.raises(TrustError) as caught:
+        TrustRoot.embedded("github")
+    assert caught.value.code == "trust_unavailable"
+    assert "attest trust update github" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_embedded_root_parses(name: str) -> None:
     root = TrustRoot.embedded(name)
     assert root.instance == name
@@ -75,7 +120,7 @@ def test_the_public_instances_are_told_apart() -> None:
     assert not {log.log_id for log in good.logs} & {log.log_id for log in staging.logs}
 
 
-@pytest.mark.parametrize("name", ["", "sigstor", "Sigstore", "../sigstore", "github"])
+@pytest.mark.parametrize("name", ["", "sigstor", "Sigstore", "../sigstore", "acme"])
 def test_an_instance_that_is_not_embedded(name: str) -> None:
     with pytest.raises(TrustError) as caught:
         TrustRoot.embedded(name)
