@@ -122,8 +122,14 @@ def _result(source: _Source) -> SourceResult:
         artifacts=source.pack.artifacts,
         status="unsigned" if not results else "pass" if matched and not broken else "fail",
         matched=tuple(item.file for item in matched),
+        why=_why(source) if results and not matched else (),
         attestations=results,
     )
+
+
+def _why(source: _Source) -> tuple[str, ...]:
+    """Why none of its attestations counts, each reason once: requirements share signers."""
+    return tuple(dict.fromkeys(line for item in source.decision.requirements for line in item.why))
 
 
 def _unsigned(sources: Sequence[_Source]) -> tuple[Warned, ...]:
@@ -151,10 +157,11 @@ def _require_counted(source: _Source) -> None:
     failures = [item.failure for item in source.judged if item.failure is not None]
     if len(failures) == len(source.judged):
         raise failures[0]
+    stranger = source.decision.code == "certificate_identity_mismatch"
     raise PolicyViolation(
         source.decision.code or "policy_not_met",
-        "the source is signed, and by nobody whom the policy names",
+        "the source is signed, and by nobody who counts for the policy",
         where=source.place,
-        rule="R-088b",
-        hint="if you trust who signed it, name that signer too",
+        rule="R-088b" if stranger else "step 8",
+        hint="if you trust who signed it, name that signer too" if stranger else None,
     )

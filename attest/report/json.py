@@ -87,6 +87,7 @@ def _source(item: SourceResult) -> JSON:
         "artifacts": item.artifacts,
         "status": item.status,
         "matched": list(item.matched),
+        "why": list(item.why),
         "attestations": [_attestation(result) for result in item.attestations],
     }
 

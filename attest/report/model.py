@@ -58,8 +58,8 @@ class AttestationResult:
 class SourceResult:
     """A source of a merged pack, by the word of who signed that pack, and its own attestations.
 
-    `matched` names the attestations by signers whom the policy names; without any attestation the
-    status is `unsigned`.
+    `matched` names the attestations that count for the policy, and `why` says why none of them
+    does; without any attestation the status is `unsigned`.
     """
 
     stream: str
@@ -68,6 +68,7 @@ class SourceResult:
     artifacts: int
     status: Literal["pass", "fail", "unsigned"]
     matched: tuple[str, ...]
+    why: tuple[str, ...]
     attestations: tuple[AttestationResult, ...]
 
 

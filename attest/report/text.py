@@ -98,8 +98,9 @@ def _source(item: SourceResult, *, explain: bool) -> Iterator[str]:
         yield "    for it only the signers of the merged pack speak"
     for result in item.attestations:
         yield from (f"  {line}" for line in _attestation(result, explain=explain))
-        if result.verified is not None and result.file not in item.matched:
-            yield "      not a signer whom the policy names"
+    if item.why:
+        yield "    nobody signed it who counts for the policy:"
+        yield from (f"      {escape(line, limit=2000)}" for line in item.why)
 
 
 def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:

@@ -112,6 +112,7 @@ def _source(**changes: object) -> Callable[[dict[str, Any]], None]:
             "artifacts": 1,
             "status": "pass",
             "matched": ["a.sigstore.json"],
+            "why": [],
             "attestations": copy.deepcopy(report["attestations"]),
         }
         report["pack"] = {
@@ -160,6 +161,7 @@ def test_a_report_may_tell_of_sources(change: dict[str, Any]) -> None:
         _source(status="fail"),
         _source(status="skip"),
         _source(matched=[]),
+        _source(why=["nobody"]),
         _source(attestations=[]),
         _source(status="unsigned"),
         _source(status="unsigned", matched=[]),

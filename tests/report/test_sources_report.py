@@ -55,6 +55,8 @@ def test_the_json_lists_each_source_with_its_attestations(tmp_path: Path) -> Non
     assert (second["identity"], second["status"]) == (None, "skip")
     assert new["attestations"][0]["identity"] == "eve@acme.example"
     assert (new["matched"], web["matched"], web["attestations"]) == ([], [], [])
+    assert new["why"] == ["signed by: eve@acme.example", "issuer: https://accounts.google.com"]
+    assert (api["why"], web["why"]) == ([], [])
     (checked,) = [item for item in document["checks"] if item["check"] == "9 sources"]
     assert (checked["status"], checked["code"]) == ("fail", "certificate_identity_mismatch")
     assert [item["file"] for item in document["attestations"]] == [
@@ -68,7 +70,10 @@ def test_the_text_lists_each_source_with_its_signers(tmp_path: Path) -> None:
     at = lines.index("  source acme/api: pass, 1 artifacts")
     assert "      signed by: ana@acme.example" in lines[at:]
     at = lines.index("  source acme/new: fail, 1 artifacts")
-    assert "      not a signer whom the policy names" in lines[at:]
+    assert lines[lines.index("    nobody signed it who counts for the policy:") + 1 :][:2] == [
+        "      signed by: eve@acme.example",
+        "      issuer: https://accounts.google.com",
+    ]
     at = lines.index("  source acme/web: unsigned, 1 artifacts")
     assert lines[at + 2] == "    for it only the signers of the merged pack speak"
 
