@@ -13,7 +13,8 @@ from typing import BinaryIO, Literal
 
 from attest.api import earlier
 from attest.api.earlier import Identity
-from attest.api.target import BUNDLE_SUFFIX, NamedTarget, name_target
+from attest.api.ready_statement import read_statement
+from attest.api.target import BUNDLE_SUFFIX, FileDigests, NamedTarget, name_target
 from attest.atomic import create_file, replace_file
 from attest.digest import Digests, digest_of_stream
 from attest.dsse import PAE_START
@@ -80,6 +81,7 @@ def sign(
     token: IdentityToken,
     instance: SigningInstance,
     bundle: str | os.PathLike[str] | None = None,
+    statement: str | os.PathLike[str] | None = None,
     replace: bool = False,
     dry_run: bool = False,
     limits: Limits | None = None,
@@ -91,6 +93,7 @@ def sign(
         token: whose identity signs.
         instance: which Sigstore instance certifies and logs it.
         bundle: the bundle file to write for a file or digest.
+        statement: an in-toto statement of which the file or digest is a subject; it is signed.
         replace: sign again where this identity has signed already.
         dry_run: check everything that can be checked without signing.
         limits: bounds on what is read.
@@ -100,7 +103,9 @@ def sign(
         UsageError, SigningError, NetworkError, TrustError: nothing was signed or written.
     """
     with open_session(token=token, instance=instance, limits=limits) as session:
-        return session.sign(target, bundle=bundle, replace=replace, dry_run=dry_run)
+        return session.sign(
+            target, bundle=bundle, statement=statement, replace=replace, dry_run=dry_run
+        )
 
 
 @contextmanager
@@ -156,6 +161,7 @@ class Session:
         target: str | os.PathLike[str],
         *,
         bundle: str | os.PathLike[str] | None = None,
+        statement: str | os.PathLike[str] | None = None,
         replace: bool = False,
         dry_run: bool = False,
         progress: Progress | None = None,
@@ -168,6 +174,7 @@ class Session:
         Args:
             target: as for `sign`.
             bundle: as for `sign`.
+            statement: as for `sign`.
             replace: as for `sign`.
             dry_run: as for `sign`.
             progress: told bytes done and bytes in all while the artifacts of a pack are read.
@@ -175,9 +182,9 @@ class Session:
         Raises:
             MalformedEvidence: the pack or one of its attestations breaks its format.
             VerificationFailed: an attestation of the pack does not verify; `pack_changed`.
-            UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`, `invalid_usage`,
-                `looks_like_envelope`, `unsupported_digest`, and files that cannot be read or
-                written.
+            UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`,
+                `invalid_statement`, `invalid_usage`, `looks_like_envelope`,
+                `unsupported_digest`, and files that cannot be read or written.
             SigningError: `signed_bundle_invalid`, `target_changed`, and the codes of
                 `open_keyless_signer` and `Signer`.
             NetworkError: `network_unreachable`.
@@ -185,8 +192,10 @@ class Session:
         named = name_target(target)
         out = None if bundle is None else Path(bundle)
         if named.kind == "pack":
+            if statement is not None:
+                raise UsageError("invalid_usage", "a pack is signed with the statement of packs")
             return self._pack(named, out, progress, replace=replace, dry_run=dry_run)
-        return self._artifact(named, out, replace=replace, dry_run=dry_run)
+        return self._artifact(named, out, statement, replace=replace, dry_run=dry_run)
 
     def _pack(
         self,
@@ -247,7 +256,13 @@ class Session:
         return result(entry, made, kept=False)
 
     def _artifact(
-        self, named: NamedTarget, out: Path | None, *, replace: bool, dry_run: bool
+        self,
+        named: NamedTarget,
+        out: Path | None,
+        statement: str | os.PathLike[str] | None,
+        *,
+        replace: bool,
+        dry_run: bool,
     ) -> Signed:
         out = out or _default_bundle(named)
         digest, stamp = _digest_of(named)
@@ -265,9 +280,13 @@ class Session:
             )
 
         content = ArtifactContent(digest_of=Digests(sha256=digest))
+        if statement is not None and named.path is not None:  # it may list other digests too
+            content = ArtifactContent(digest_of=FileDigests(path=named.path))
+        ready = None if statement is None else read_statement(statement, content, self.limits)
         if not replace and os.path.lexists(out):
             existing = earlier.beside(out, content, self.root, self.limits)
-            if existing is not None and Identity.of(existing) == self.expected:
+            same = existing and (ready is None or ready.statement == existing.statement)
+            if existing is not None and same and Identity.of(existing) == self.expected:
                 return result(existing, kept=True)
             raise UsageError(
                 "bundle_exists",
@@ -278,7 +297,8 @@ class Session:
         _require_writable(out.parent)
         if dry_run:
             return result(None, kept=False)
-        data = self.signer().sign_digest(digest)
+        signer = self.signer()
+        data = signer.sign_statement(ready.payload) if ready else signer.sign_digest(digest)
         made = earlier.confirm(data, content, self.root, self.limits)
         if stamp != _stamp(named):
             raise SigningError(

@@ -29,6 +29,8 @@ examples:
     attest sign report.pdf
   a digest, with a token from a file:
     attest sign sha256:9f86d0… --bundle report.sigstore.json --identity-token @token.jwt
+  an in-toto statement about a file:
+    attest sign report.pdf --statement provenance.json
 
 exit codes: 0 signed, or signed before by this identity; 1 the pack is invalid; 2 not signed
 """
@@ -53,6 +55,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bundle", metavar="FILE", help="bundle to write for a file or digest")
     parser.add_argument(
+        "--statement",
+        metavar="FILE",
+        help="sign this in-toto statement, which must name the file or digest as a subject",
+    )
+    parser.add_argument(
         "--replace", action="store_true", help="sign again what this identity has signed already"
     )
     parser.add_argument(
@@ -64,6 +71,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Sign every target with one certificate and report on each; the exit code is the worst."""
     if args.bundle is not None and len(args.targets) > 1:
         raise UsageError("invalid_usage", "--bundle goes with one target")
+    if args.statement is not None and len(args.targets) > 1:
+        raise UsageError("invalid_usage", "--statement goes with one target")
     if context.settings.offline:
         raise UsageError(
             "signing_needs_network",
@@ -138,6 +147,7 @@ def _sign(
             signed = session.sign(
                 target,
                 bundle=args.bundle,
+                statement=args.statement,
                 replace=args.replace,
                 dry_run=args.dry_run,
                 progress=progress,
