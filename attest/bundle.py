@@ -100,7 +100,7 @@ def parse_bundle(
             `invalid_bundle_media_type`, `missing_verification_material`, `missing_dsse_envelope`,
             `missing_tlog_entry`, `missing_inclusion_proof`, `malformed_bundle`.
 
-    Source: sigstore_bundle.proto; Evidence Pack R-062a to R-065c, R-075, R-084; step 1.
+    Source: sigstore_bundle.proto; Evidence Pack R-062a to R-065e, R-075, R-076, R-084; step 1.
     """
     if len(data) > limits.max_bundle_bytes:
         raise MalformedEvidence(

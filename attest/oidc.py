@@ -202,6 +202,8 @@ def find_token(
         SigningError: `ambient_permission_missing`, `ambient_refused`, `no_identity`, and the
             codes of `IdentityToken.from_text`.
         NetworkError: `network_unreachable`.
+
+    Source: Evidence Pack R-073, R-091.
     """
     if explicit is not None:
         return IdentityToken.from_text(explicit, now=now)

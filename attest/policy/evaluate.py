@@ -44,7 +44,7 @@ def evaluate(
         attestations: everything that verified; none is a failure.
         now: current time (UTC).
 
-    Source: design, section 7.
+    Source: design, section 7; Evidence Pack R-080, R-088b, R-090.
     """
     results = tuple(_requirement(item, policy, attestations, now) for item in policy.requirements)
     failed = [item for item in results if item.status == "fail"]

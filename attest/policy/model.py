@@ -51,7 +51,7 @@ class AnyIdentity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What must hold: every requirement; a policy without one decides nothing and is refused.
+    """What must hold: every requirement; one without any decides nothing and is refused (R-089).
 
     `predicate_type` restricts what counts to statements of that type; None judges no type.
     """

@@ -35,6 +35,8 @@ def open_keyless_signer(token: IdentityToken, config: SigningInstance) -> Iterat
         SigningError: `certificate_refused`, `certificate_untrusted`.
         TrustError: the codes of `SigningInstance.client_config`.
         NetworkError: `network_unreachable`.
+
+    Source: Evidence Pack R-073 to R-075.
     """
     client = config.client_config()
 
