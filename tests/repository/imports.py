@@ -65,6 +65,7 @@ TABLE = (
         others=("cryptography", "rfc3161_client")),
     Row(modules=("policy.load",),
         attest=(*VALUES, "keys", "verified", "policy", "policy.*"), others=("yaml",)),
+    Row(modules=("policy.match",), attest=("policy.rules",), others=("re2",)),
     Row(modules=("policy", "policy.*"), attest=(*VALUES, "keys", "verified", "policy", "policy.*")),
     Row(modules=("report", "report.*"),  # the package itself for its version
         attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
