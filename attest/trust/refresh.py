@@ -70,10 +70,10 @@ def refresh(known: Known, places: Places, *, deadline: float) -> Refreshed:
     cache = places.cache_of(known.name)
     if cache is None:
         return _fetched(known, None, None, deadline, "no cache folder is known; set HOME")
-    started = datetime.now(UTC).replace(microsecond=0)
+    was = _seen(cache)
     try:
         with cache.lock():
-            return _refresh_locked(known, cache, started, deadline)
+            return _refresh_locked(known, cache, was, deadline)
     except UsageError as error:
         if error.code != "unwritable_file":
             raise
@@ -81,9 +81,9 @@ def refresh(known: Known, places: Places, *, deadline: float) -> Refreshed:
         return _fetched(known, before, seen, deadline, error.message)
 
 
-def _refresh_locked(known: Known, cache: Cache, started: datetime, deadline: float) -> Refreshed:
+def _refresh_locked(known: Known, cache: Cache, was: Seen | None, deadline: float) -> Refreshed:
     seen, before = _kept(known, cache)
-    if before is not None and seen is not None and seen.checked >= started:
+    if before is not None and seen is not None and seen != was:
         return Refreshed(cached=Cached(replayed=before, seen=seen))  # by whom we waited for
     found = _fetched(known, before, seen, deadline, None)
     cache.save(found.cached.replayed, found.cached.seen)
@@ -92,15 +92,19 @@ def _refresh_locked(known: Known, cache: Cache, started: datetime, deadline: flo
 
 def _kept(known: Known, cache: Cache) -> tuple[Seen | None, Replayed | None]:
     """The versions that may not be gone back on, and the cached state if it is sound."""
-    try:
-        seen = cache.seen()
-    except TrustError:
-        return None, None  # what cannot be read is made anew
+    seen = _seen(cache)
     try:
         cached = cache.load(known.anchor or b"")
     except TrustError:
         return seen, None
     return seen, None if cached is None else cached.replayed
+
+
+def _seen(cache: Cache) -> Seen | None:
+    try:
+        return cache.seen()
+    except TrustError:  # what cannot be read is made anew
+        return None
 
 
 def _fetched(
