@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from attest.api.identity import SigningInstance, find_identity, instance_of
 from attest.api.sign import Session, Signed, open_session
@@ -47,6 +48,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--instance", choices=sorted(PUBLIC), help="public instance (sigstore)")
     where.add_argument("--trust-config", metavar="FILE", help="client trust config of another one")
+    where.add_argument(
+        "--signing-config",
+        metavar="FILE",
+        help="services of another one; with its --trusted-root instead of a client trust config",
+    )
+    parser.add_argument(
+        "--trusted-root", metavar="FILE", help="trusted_root.json that goes with --signing-config"
+    )
+    parser.add_argument(
+        "--rekor-version",
+        type=int,
+        choices=(1, 2),
+        help="log to use where there are several (1 where offered: every client verifies it)",
+    )
     parser.add_argument(
         "--identity-token",
         metavar="T",
@@ -83,7 +98,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if len(refused) == len(args.targets):  # nobody need log in to hear of a name misspelt
         return max(_failed(target, error, context) for target, error in refused)
     _quiet_libraries()
-    instance = instance_of(args.instance or context.settings.instance, args.trust_config)
+    instance = _instance(args, context)
     token = find_identity(
         args.identity_token,
         instance=instance,
@@ -98,6 +113,19 @@ def run(args: argparse.Namespace, context: Context) -> int:
     with open_session(token=token, instance=instance, limits=context.settings.limits) as session:
         codes = [_sign(target, args, session, instance, context) for target in args.targets]
     return max(codes, default=EXIT_OK)
+
+
+def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
+    if (args.signing_config is None) != (args.trusted_root is None):
+        raise UsageError("invalid_usage", "--signing-config and --trusted-root go together")
+    instance = (
+        instance_of(args.instance or context.settings.instance, args.trust_config)
+        if args.signing_config is None
+        else SigningInstance.from_parts(
+            trusted_root=args.trusted_root, signing_config=args.signing_config
+        )
+    )
+    return replace(instance, rekor_version=args.rekor_version)
 
 
 def _refused(targets: Sequence[str]) -> list[tuple[str, AttestError]]:
@@ -173,7 +201,8 @@ def verify_command(signed: Signed, instance: SigningInstance) -> str | None:
         words += ["--bundle", _portable(os.fspath(signed.path))]
     words += ["--identity", signed.identity, "--issuer", signed.issuer]
     if not instance.is_public:
-        words += ["--trust-config", _portable(instance.name)]
+        option = "--trusted-root" if instance.in_parts else "--trust-config"
+        words += [option, _portable(instance.name)]
     elif instance.name != "sigstore":
         words += ["--instance", instance.name]
     return shlex.join(words)

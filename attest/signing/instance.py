@@ -1,7 +1,8 @@
-"""Which Sigstore instance signs: a public one by name, or one that a trust config describes."""
+"""Which Sigstore instance signs: a public one by name, or one that files describe."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
 
 PublicInstance: TypeAlias = Literal["sigstore", "staging"]
+RekorVersion: TypeAlias = Literal[1, 2]
 PUBLIC_INSTANCES: tuple[str, ...] = get_args(PublicInstance)
+_MEDIA_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 #: The public good instance's trust config has 8 KB; rotations over years do not reach this.
 _LARGEST = 4 * 1_048_576
 
@@ -25,11 +28,14 @@ class SigningInstance:
     """An instance to sign with.
 
     `name` is that of a public instance, or the path as given of the file that `trust_config`
-    (UTF-8 JSON) was read from.
+    (UTF-8 JSON) was read from; of the trusted root where `from_parts` put it together. Of
+    several logs `rekor_version` chooses one; None is v1 where that is offered.
     """
 
     name: str
     trust_config: bytes | None = None
+    in_parts: bool = False
+    rekor_version: RekorVersion | None = None
 
     @classmethod
     def public(cls, name: str) -> SigningInstance:
@@ -53,18 +59,24 @@ class SigningInstance:
         Raises:
             TrustError: `trust_config_unreadable`, `trust_config_invalid`.
         """
-        try:
-            data = read_file(path, limit=_LARGEST)
-        except UsageError as error:
-            raise TrustError(
-                "trust_config_unreadable",
-                f"the trust config: {error.message}",
-                where=str(path),
-                hint="name the client trust config (JSON) of the instance",
-            ) from None
-        instance = cls(name=str(path), trust_config=data)
+        instance = cls(name=str(path), trust_config=_read(path, "client trust config"))
         instance.trusted_root()
         return instance
+
+    @classmethod
+    def from_parts(cls, *, trusted_root: str | Path, signing_config: str | Path) -> SigningInstance:
+        """An instance described by two files: what to trust, and which services to use.
+
+        Raises:
+            TrustError: `trust_config_unreadable`, `trust_config_invalid`.
+        """
+        files = {"trustedRoot": trusted_root, "signingConfig": signing_config}
+        config: dict[str, JSON] = {"mediaType": _MEDIA_TYPE}
+        for member, path in files.items():
+            data = _read(path, "trusted root" if member == "trustedRoot" else "signing config")
+            config[member] = _object(data, str(path))
+        text = json.dumps(config).encode("utf-8")
+        return cls(name=str(trusted_root), trust_config=text, in_parts=True)
 
     @property
     def is_public(self) -> bool:
@@ -79,20 +91,16 @@ class SigningInstance:
         """
         if self.trust_config is None:
             return None
-        if len(self.trust_config) > _LARGEST:
-            raise self._invalid(f"is larger than {_LARGEST} bytes")
-        try:
-            config = loads(self.trust_config, where=self.name)
-        except MalformedEvidence as error:
-            raise self._invalid(error.message) from None
-        if not isinstance(config, dict) or not isinstance(config.get("trustedRoot"), dict):
+        root = _object(self.trust_config, self.name).get("trustedRoot")
+        if not isinstance(root, dict):
             raise self._invalid("has no trustedRoot")
-        return config["trustedRoot"]
+        return root
 
     def client_config(self) -> ClientTrustConfig:
         """The services and keys of the instance; a public one's are fetched through TUF.
 
-        Where the instance offers Rekor v1 it is chosen: every client in use verifies it.
+        Where the instance offers Rekor v1 and no version is asked for, it is chosen: every client
+        in use verifies it.
 
         Raises:
             TrustError: `trust_config_invalid`, `trust_config_unavailable`.
@@ -101,12 +109,13 @@ class SigningInstance:
         from sigstore.errors import Error
 
         config = self._load()
-        for version in (1, None):
+        wanted = (self.rekor_version,) if self.rekor_version else (1, None)
+        for version in wanted:
             config.force_tlog_version = version
             try:
                 _ = config.signing_config
             except (Error, ValueError) as error:
-                if version is None:
+                if version == wanted[-1]:
                     raise self._invalid(redact(str(error))) from None
             else:
                 return config
@@ -149,9 +158,37 @@ class SigningInstance:
             raise self._invalid(redact(str(error))) from None
 
     def _invalid(self, what: str) -> TrustError:
-        return TrustError(
-            "trust_config_invalid",
-            f"the trust config cannot be used: {what}",
-            where=self.name,
-            hint="get the instance's client trust config again from whoever runs it",
-        )
+        return _unusable(what, self.name)
+
+
+def _object(data: bytes, where: str) -> dict[str, JSON]:
+    if len(data) > _LARGEST:
+        raise _unusable(f"is larger than {_LARGEST} bytes", where)
+    try:
+        parsed = loads(data, where=where)
+    except MalformedEvidence as error:
+        raise _unusable(error.message, where) from None
+    if not isinstance(parsed, dict):
+        raise _unusable("is no JSON object", where)
+    return parsed
+
+
+def _unusable(what: str, where: str) -> TrustError:
+    return TrustError(
+        "trust_config_invalid",
+        f"the instance's configuration cannot be used: {what}",
+        where=where,
+        hint="get the instance's configuration again from whoever runs it",
+    )
+
+
+def _read(path: str | Path, what: str) -> bytes:
+    try:
+        return read_file(path, limit=_LARGEST)
+    except UsageError as error:
+        raise TrustError(
+            "trust_config_unreadable",
+            f"the {what}: {error.message}",
+            where=str(path),
+            hint=f"name the {what} (JSON) of the instance",
+        ) from None
