@@ -224,7 +224,7 @@ def _exists(path: Path) -> UsageError:
         "file_exists",
         "the file exists already",
         where=str(path),
-        hint="choose another name or ask to replace it",
+        hint="choose another name, or move it away",
     )
 
 

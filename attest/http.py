@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -138,19 +139,54 @@ def get(
         NetworkError: `network_unreachable`, `server_not_trusted`, `unexpected_answer`; also while
             the body is read.
     """
+    parts, where = urlsplit(url), redact_url(url)
+    pinned = _Pinned(host, parts.port or HTTPS, addresses, _trust(authorities))
+    with closing(pinned) as connection:
+        with _told(where):
+            connection.connect()
+        with _ended_at(deadline, connection.sock, where):
+            with _told(where):
+                response = _asked(connection, parts)
+            with closing(response):
+                yield _answer(response, deadline, where)
+
+
+def _asked(connection: HTTPSConnection, parts: SplitResult) -> HTTPResponse:
     from attest import __version__
 
-    parts, where = urlsplit(url), redact_url(url)
-    with closing(_Pinned(host, parts.port or HTTPS, addresses, _trust(authorities))) as connection:
-        with _told(where):
-            connection.request(
-                "GET",
-                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-                headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
-            )
-            response = connection.getresponse()
-        with closing(response):
-            yield _answer(response, deadline, where)
+    connection.request(
+        "GET",
+        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
+    )
+    return connection.getresponse()
+
+
+@contextmanager
+def _ended_at(deadline: float, sock: socket.socket, where: str) -> Iterator[None]:
+    """End a connection when its time is over, whatever is being waited for.
+
+    A server that sends a byte now and then is never silent, and may never complete a line.
+    """
+    over = threading.Event()
+
+    def hang_up() -> None:
+        over.set()
+        with suppress(OSError):  # it has ended by itself
+            # Below TLS, in whose state another thread is at work.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except NetworkError:
+        if over.is_set():
+            raise NetworkError("network_unreachable", "takes too long", where=where) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 @contextmanager

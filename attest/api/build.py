@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from attest.errors import UsageError
+from attest.errors import MalformedEvidence, UsageError
 from attest.files import read_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack.assemble import refusing
 from attest.pack.builder import build_pack
 from attest.pack.description import NOTHING_SAID, Description, parse_description
 from attest.pack.integrity import Progress
+from attest.pack.manifest import ARTIFACTS
+from attest.pack.paths import check_path
 from attest.pack.reader import IntactPack
 from attest.strictjson import JSON
 
@@ -35,6 +37,15 @@ class Built:
     generated_at: datetime
     pack_digest: str
     manifest_digest: str
+
+    @property
+    def can_be_merged(self) -> bool:
+        """Whether the stream can name the folder in which a merge would put the artifacts."""
+        try:
+            check_path(f"{ARTIFACTS}{self.stream}")
+        except MalformedEvidence:
+            return False
+        return True
 
     @classmethod
     def of(cls, path: Path, pack: IntactPack) -> Built:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack.fetch import PUBLIC, Internet, fetch_reference, find_reference, own_name
+from attest.pack.integrity import Progress
 from attest.pack.reader import open_pack
 
 
@@ -38,6 +39,7 @@ def fetch(
     out: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
     internet: Internet = PUBLIC,
+    progress: Progress | None = None,
 ) -> Fetched:
     """Fetch one reference over https into a new file; nothing is written if anything is wrong.
 
@@ -48,6 +50,7 @@ def fetch(
         out: the file to write; named as the reference, in the working folder, if not given.
         limits: bounds on the pack and on the file.
         internet: how servers are found and judged; for tests and closed networks.
+        progress: told bytes done and bytes in all, if the server tells how many there are.
 
     Raises:
         MalformedEvidence: the codes of `attest.pack.reader.open_pack`.
@@ -59,7 +62,9 @@ def fetch(
     with open_pack(pack, limits=limits) as opened:
         reference = find_reference(opened, name)
     path = own_name(reference) if out is None else Path(out)
-    fetched = fetch_reference(reference, path, allow=allow, limits=limits, internet=internet)
+    fetched = fetch_reference(
+        reference, path, allow=allow, limits=limits, internet=internet, progress=progress
+    )
     return Fetched(
         name=reference.name,
         path=path,

@@ -85,6 +85,11 @@ def run(args: argparse.Namespace, context: Context) -> int:
             limits=context.settings.limits,
             progress=progress,
         )
+    if not built.can_be_merged:
+        context.say(
+            f"warning: no folder can be named {escape(built.stream)}, so that this pack cannot be"
+            " merged with others; to merge it, build it with another --stream"
+        )
     if context.wants_json:
         context.result_json(built_json(built))
         return EXIT_OK

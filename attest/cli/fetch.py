@@ -41,9 +41,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise UsageError(
             "fetching_needs_network", "ATTEST_OFFLINE is set", hint="unset it to fetch"
         )
-    fetched = fetch(
-        args.pack, args.name, allow=args.allow, out=args.out, limits=context.settings.limits
-    )
+    with context.progress("fetching") as progress:
+        fetched = fetch(
+            args.pack,
+            args.name,
+            allow=args.allow,
+            out=args.out,
+            limits=context.settings.limits,
+            progress=progress,
+        )
     if context.wants_json:
         context.result_json(
             {

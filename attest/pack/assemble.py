@@ -40,7 +40,7 @@ def check_output(out: Path, *, replace: bool) -> bool:
             "file_exists",
             "the file exists already",
             where=str(out),
-            hint="choose another name or ask to replace it",
+            hint="choose another name, or overwrite it with --replace",
         )
     return taken
 

@@ -22,6 +22,7 @@ from attest.errors import (
     VerificationFailed,
 )
 from attest.limits import Limits
+from attest.pack.integrity import Progress
 from attest.pack.manifest import ReferencedArtifact
 from attest.pack.manifest_fields import check_uri
 from attest.pack.paths import check_path
@@ -112,6 +113,7 @@ def fetch_reference(
     allow: Iterable[str],
     limits: Limits,
     internet: Internet = PUBLIC,
+    progress: Progress | None = None,
 ) -> FetchedReference:
     """Fetch the bytes of a reference into a new file, wholly or not at all.
 
@@ -121,6 +123,7 @@ def fetch_reference(
         allow: hosts that may be asked, as `HOST` or `HOST:PORT`; the port is 443 if not given.
         limits: bounds on the size.
         internet: how servers are found and judged.
+        progress: told bytes done and bytes in all, if the server tells how many there are.
 
     Raises:
         VerificationFailed: `digest_mismatch`.
@@ -141,14 +144,25 @@ def fetch_reference(
 
     def write(file: BinaryIO) -> None:
         with way.follow(reference.uri) as (answer, where):
-            fetched.append(_received(answer, file, reference, where, limits))
+            body = answer.body if progress is None else _told(answer, progress)
+            _check_size(answer.length or 0, limits, where)
+            fetched.append(_received(body, file, reference, where, limits))
 
     create_file(out, write)
     return fetched[0]
 
 
+def _told(answer: http.Answer, progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in answer.body:
+        done += len(piece)
+        if answer.length is not None:
+            progress(done, answer.length)
+        yield piece
+
+
 def _received(
-    answer: http.Answer,
+    body: Iterator[bytes],
     file: BinaryIO,
     reference: ReferencedArtifact,
     where: str,
@@ -156,8 +170,7 @@ def _received(
 ) -> FetchedReference:
     hasher = hashlib.sha256()
     size = 0
-    _check_size(answer.length or 0, limits, where)
-    for piece in answer.body:
+    for piece in body:
         size += len(piece)
         _check_size(size, limits, where)
         hasher.update(piece)

@@ -335,6 +335,7 @@ def open_pack(path: str | os.PathLike[str], *, limits: Limits | None = None) -> 
                 f"the name of a pack ends in {EXTENSION}",
                 where=str(path),
                 rule="R-001",
+                hint=f"if it is a pack, rename it to *{EXTENSION}",
             )
         try:
             pack = Pack(path, file, limits=limits or DEFAULT_LIMITS)

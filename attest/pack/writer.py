@@ -71,7 +71,7 @@ def add_attestation(
                     "file_exists",
                     "the pack has an attestation of this name",
                     where=entry_name,
-                    hint="ask to replace it",
+                    hint="replace it with --replace",
                 )
             _copy_with(pack.archive, out, entry_name, data)
         out.flush()

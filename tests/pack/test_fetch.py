@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import attest
 from attest.errors import AttestError
 from attest.limits import Limits
 from tests.pack.fetching import DIGEST, HOST, REPORT, fetched, pack_with, refused
-from tests.pack.web import Web, raw, redirect, reply
+from tests.pack.web import Web, dripping, raw, redirect, reply
 from tests.pack.zipbytes import JSON
 
 SECRET = "s3cr3t-t0ken"
@@ -150,6 +151,46 @@ def test_the_result_hides_the_secret_too(web: Web) -> None:
     )
     assert result.uri == web.url("/r?token=REDACTED&sig=REDACTED")
     assert SECRET not in repr(result)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"HTTP/1.1 ",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    ],
+)
+def test_a_server_that_drips_is_hung_up_on(
+    web: Web, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attest.pack.fetch._MOST_SECONDS", 0.5)
+    web.replies["/slow"] = dripping(beginning)
+    start = time.monotonic()
+    error = refused(web, web.url("/slow"), digest=None)
+    assert (error.code, error.message) == ("network_unreachable", "takes too long")
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_progress_is_told_where_the_size_is_known(web: Web, *, told: bool) -> None:
+    web.replies["/big"] = reply(bytes(300_000), **({} if told else {"Content_Length": ""}))
+    seen: list[tuple[int, int]] = []
+    attest.fetch(
+        pack_with({"uri": web.url("/big")}),
+        "report",
+        allow=[f"{HOST}:{web.port}"],
+        internet=web.internet(),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    if told:
+        assert len(seen) > 1
+        assert seen[-1] == (300_000, 300_000)
+        assert seen == sorted(seen)
+    else:
+        assert seen == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,18 @@ def reply(body: bytes = b"", status: int = 200, **headers: str) -> Reply:
 def raw(data: bytes) -> Reply:
     """An answer that is written as it is."""
     return lambda handler: void(handler.wfile.write(data))
+
+
+def dripping(beginning: bytes) -> Reply:
+    """An answer that goes on, byte by byte, until the client has gone or ten seconds are over."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(beginning)
+        for _ in range(100):
+            time.sleep(0.1)
+            handler.wfile.write(b"a")
+
+    return answer
 
 
 def void(_: object) -> None:
