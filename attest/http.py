@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -238,9 +239,10 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
     if left <= 0:
         raise NetworkError("network_unreachable", "takes too long", where=where)
     proxies = ProxyHandler({}) if is_loopback(url) else ProxyHandler()
-    context = _trust(None)
-    context.load_default_certs()
-    opener = build_opener(proxies, HTTPSHandler(context=context), _no_redirects())
+    handlers = [proxies, _no_redirects()]
+    if urlsplit(url).scheme == "https":
+        handlers.append(HTTPSHandler(context=_any_authority()))
+    opener = build_opener(*handlers)
     request = Request(  # noqa: S310 - the scheme has been checked
         require_https(url),
         headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
@@ -281,6 +283,14 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
     except ValueError:
         return False
+
+
+@cache
+def _any_authority() -> ssl.SSLContext:
+    """One that believes the machine's authorities too: here TLS is not what is trusted."""
+    context = _trust(None)
+    context.load_default_certs()
+    return context
 
 
 def _no_redirects() -> HTTPRedirectHandler:
