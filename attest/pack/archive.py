@@ -92,7 +92,7 @@ class Archive:
 
     def _pieces(self, entry: Entry) -> Iterator[bytes]:
         crc = 0
-        pieces = self._inflated(entry) if entry.method == records.DEFLATED else self._raw(entry)
+        pieces = self._inflated(entry) if entry.method == records.DEFLATED else self.raw(entry)
         for piece in pieces:
             crc = zlib.crc32(piece, crc)
             yield piece
@@ -116,7 +116,7 @@ class Archive:
         return b"".join(self.chunks(entry))
 
     def _whole(self, entry: Entry) -> bytes:
-        """A small entry in one piece: what `_raw` and `_inflated` do, without their steps."""
+        """A small entry in one piece: what `raw` and `_inflated` do, without their steps."""
         data = self.read_at(entry.data, entry.compressed)
         if entry.method == records.DEFLATED:
             inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -131,7 +131,8 @@ class Archive:
         _check_crc(entry, zlib.crc32(data))
         return data
 
-    def _raw(self, entry: Entry) -> Iterator[bytes]:
+    def raw(self, entry: Entry) -> Iterator[bytes]:
+        """What the archive holds of an entry, piece by piece: compressed, and not checked."""
         for at in range(0, entry.compressed, _CHUNK):
             yield self.read_at(entry.data + at, min(_CHUNK, entry.compressed - at))
 
@@ -139,7 +140,7 @@ class Archive:
         """Inflate, never to a byte more than the directory declares (R-053)."""
         left = entry.size
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        for raw in self._raw(entry):
+        for raw in self.raw(entry):
             pending, full = raw, True
             # A full piece may have left output behind although all input is consumed.
             while pending or full:

@@ -15,7 +15,9 @@ from attest.atomic import create_file, replace_file
 from attest.errors import MalformedEvidence, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.pack import records
+from attest.pack.archive import Archive
 from attest.pack.integrity import Progress
+from attest.pack.local import Entry
 from attest.pack.manifest import ARTIFACTS, MANIFEST_NAME, Manifest, to_bytes
 from attest.pack.reader import EXTENSION, IntactPack, Pack
 
@@ -167,9 +169,7 @@ class PackWriter:
             compressed += self._file.write(deflater.compress(piece))
         compressed += self._file.write(deflater.flush())
         method = records.DEFLATED
-        # Stored where deflating gains nothing, or so much that readers fear a bomb (R-051).
-        most = min(self._limits.max_compression_ratio, DEFAULT_LIMITS.max_compression_ratio)
-        if compressed >= size or size > most * compressed:
+        if not self._is_worth(compressed, size):
             method, compressed = records.STORED, size
             self._file.seek(start)
             self._file.truncate()
@@ -180,6 +180,38 @@ class PackWriter:
         self._directory.append(self._place(name, method, crc, compressed, size, start))
         self._file.seek(compressed, os.SEEK_CUR)
         return f"sha256:{hasher.hexdigest()}"
+
+    def copy_artifact(self, name: str, archive: Archive, entry: Entry, *, where: str) -> bool:
+        """Add an entry of another archive as it is compressed there, with headers of our own.
+
+        What is copied is not looked at: whoever assembles a pack reads it back.
+
+        Args:
+            name: the new entry's name.
+            archive: where the entry lies.
+            entry: what to copy.
+            where: what errors name.
+
+        Returns:
+            False if it must be compressed anew, and nothing was written.
+
+        Raises:
+            UsageError: `artifact_too_large`, `pack_too_large`.
+        """
+        if entry.method != records.STORED and not self._is_worth(entry.compressed, entry.size):
+            return False
+        self._check_size(entry.size, where)
+        start = self._file.tell()
+        self._directory.append(
+            self._place(name, entry.method, entry.crc, entry.compressed, entry.size, start)
+        )
+        self._file.writelines(archive.raw(entry))
+        return True
+
+    def _is_worth(self, compressed: int, size: int) -> bool:
+        """Whether deflating gains, and not so much that readers fear a bomb (R-051)."""
+        most = min(self._limits.max_compression_ratio, DEFAULT_LIMITS.max_compression_ratio)
+        return compressed < size <= most * compressed
 
     def finish(self) -> None:
         """Write the directory; nothing can be added after it."""

@@ -18,6 +18,7 @@ from attest.pack.assemble import (
     manifest_time,
     refusing,
 )
+from attest.pack.carried import carried
 from attest.pack.integrity import Progress
 from attest.pack.manifest import (
     ARTIFACTS,
@@ -29,7 +30,7 @@ from attest.pack.manifest import (
 )
 from attest.pack.paths import check_path, check_unique, windows_canonical
 from attest.pack.reader import IntactPack, Pack, open_pack
-from attest.strictjson import JSON, canonicalize, loads
+from attest.strictjson import JSON, loads
 
 #: Judges an attestation of a source pack: its entry name, its bytes, the pack's manifest digest.
 CheckAttestation: TypeAlias = Callable[[str, bytes, bytes], None]
@@ -79,6 +80,8 @@ def merge_packs(
     An artifact of stream S comes to lie in `artifacts/S/`. A pack that is merged already keeps
     its paths, and its source packs are named instead of it, so that neither paths nor provenance
     ever nest. Of every stream the artifacts still give the pack digest that provenance names.
+    Artifacts stay compressed as they are, so that the bytes of the new pack depend on the bytes of
+    the packs; it is read back and checked like any new pack.
 
     Args:
         out: where to write; the name ends in `.epack`.
@@ -177,7 +180,8 @@ def _read_source(
     provenance = intact.manifest.provenance
     if provenance is not None and provenance.type == "merged":
         records = provenance.source_packs or ()
-        _check_carried(records, check)
+        for item in carried(intact.manifest):
+            check(item.place, item.data, item.manifest_digest)
         return _Source(
             path=path,
             pack=pack,
@@ -215,13 +219,6 @@ def _read_attestation(
     if not isinstance(value, dict):
         raise MalformedEvidence("invalid_type", "must be an object", where=name)
     return value
-
-
-def _check_carried(records: Sequence[SourcePack], check: CheckAttestation) -> None:
-    for index, record in enumerate(records):
-        for number, bundle in enumerate(record.embedded_attestations or ()):
-            place = f"provenance.source_packs[{index}].embedded_attestations[{number}]"
-            check(place, canonicalize(dict(bundle), where=place), record.manifest_digest)
 
 
 def _check_streams(stream: str, sources: list[_Source]) -> None:
@@ -374,13 +371,13 @@ def _fill(
 def _copy(
     writer: PackWriter, source: _Source, artifact: EmbeddedArtifact, path: str, meter: _Meter
 ) -> EmbeddedArtifact:
-    """Copy an artifact, checked again on the way, and keep all that was said of it."""
+    """Copy an artifact, compressed as it is where that may stay, and keep all that was said."""
+    pack, where = source.pack, artifact.path
     with _naming(source.path):
-        writer.add_artifact(
-            path,
-            artifact.size,
-            lambda: source.pack.artifact_chunks(artifact),
-            where=artifact.path,
-        )
+        entry = pack.artifact_entry(artifact)
+        if not writer.copy_artifact(path, pack.archive, entry, where=where):
+            writer.add_artifact(
+                path, artifact.size, lambda: pack.artifact_chunks(artifact), where=where
+            )
     meter.add(artifact.size)
     return replace(artifact, path=path)

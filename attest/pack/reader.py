@@ -115,6 +115,17 @@ class Pack:
             entry, limit=self._limits.max_bundle_bytes, code="bundle_too_large"
         )
 
+    def artifact_entry(self, artifact: EmbeddedArtifact) -> Entry:
+        """Where an artifact lies in the archive.
+
+        Raises:
+            MalformedEvidence: `missing_embedded_artifact`.
+        """
+        entry = self._artifacts.get(artifact.path)
+        if entry is None:
+            raise _missing(artifact)
+        return entry
+
     def artifact_chunks(self, artifact: EmbeddedArtifact) -> Iterator[bytes]:
         """The bytes of an artifact, piece by piece; judged when the iterator ends.
 
@@ -127,9 +138,7 @@ class Pack:
 
         Source: Evidence Pack R-012, R-035, R-036, R-048.
         """
-        entry = self._artifacts.get(artifact.path)
-        if entry is None:
-            raise _missing(artifact)
+        entry = self.artifact_entry(artifact)
         if entry.size != artifact.size:
             raise MalformedEvidence(
                 "size_mismatch",
