@@ -65,7 +65,8 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
     host = target[0] if isinstance(target, tuple) else target
     if _TRIED is not None:
         _TRIED.append(f"{event} {host}")
-    elif event == "socket.getaddrinfo" or isinstance(target, tuple):
+        raise OSError("no network in this test")
+    if event == "socket.getaddrinfo" or isinstance(target, tuple):
         name = host.decode() if isinstance(host, bytes) else host
         if name not in (None, "", "localhost") and not _is_loopback(str(name)):
             raise BeyondThisMachineError(f"a test wants to reach {name}")
@@ -83,7 +84,7 @@ sys.addaudithook(_guard)
 
 @pytest.fixture
 def network_calls() -> Iterator[list[str]]:
-    """Every connection and look-up that is tried meanwhile, loopback included."""
+    """Every connection and look-up that is tried meanwhile; all fail, loopback included."""
     global _TRIED  # noqa: PLW0603 - an audit hook can be told nothing otherwise
     _TRIED = []
     yield _TRIED

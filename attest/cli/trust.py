@@ -111,6 +111,7 @@ def _shown(known: Known, context: Context) -> dict[str, JSON]:
             "SCTs": profile.min_scts,
             "log entries": profile.min_log_entries,
             "times": profile.min_times,
+            "timestamps": profile.min_timestamps,
         },
         "source": None,
         "root_sha256": None,
@@ -156,11 +157,12 @@ def _age(seconds: int | None) -> str | None:
 
 
 def _update(args: argparse.Namespace, context: Context) -> int:
+    instances = _known(args, context)
     _need_network(context)
     named = bool(args.words)
     worst = EXIT_OK
     documents: list[JSON] = []
-    for known in _known(args, context):
+    for known in instances:
         if known.url is None and not named:
             continue
         try:

@@ -63,7 +63,7 @@ PUBLIC: dict[str, InstanceProfile] = {
     "sigstore": InstanceProfile(name="sigstore"),
     "staging": InstanceProfile(name="staging"),
     # GitHub's own: bundles with a certificate and a timestamp, no log entry and no SCT.
-    "github": InstanceProfile(name="github", min_scts=0, min_log_entries=0),
+    "github": InstanceProfile(name="github", min_scts=0, min_log_entries=0, min_timestamps=1),
 }
 #: Where each serves its signed metadata.
 REPOSITORIES: dict[str, str] = {

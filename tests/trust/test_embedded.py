@@ -90,6 +90,13 @@ def test_an_embedded_root_tells_its_age(name: str) -> None:
     assert TrustRoot.embedded(name).age_seconds == pytest.approx(age, abs=60)
 
 
+def test_githubs_profile_asks_for_a_timestamp_alone() -> None:
+    profile = PUBLIC["github"]
+    assert (profile.min_scts, profile.min_log_entries, profile.min_timestamps) == (0, 0, 1)
+    assert profile.relaxed == ()
+    assert InstanceProfile.private("acme", scts=False, log=False).relaxed
+
+
 def test_githubs_trusted_root_must_be_fetched() -> None:
     with pytest.raises(TrustError) as caught:
         TrustRoot.embedded("github")
