@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from attest.errors import Untrusted as Untrusted
     from attest.errors import UsageError as UsageError
     from attest.errors import VerificationFailed as VerificationFailed
+    from attest.keys import PublicKey as PublicKey
     from attest.limits import Limits as Limits
     from attest.oidc import IdentityToken as IdentityToken
     from attest.pack.reader import open_pack as open_pack
     from attest.policy.model import Policy as Policy
     from attest.policy.model import Signer as Signer
+    from attest.publickey import load_public_key as load_public_key
     from attest.report.model import Report as Report
     from attest.signing.instance import SigningInstance as SigningInstance
     from attest.trust.root import TrustRoot as TrustRoot
@@ -47,6 +49,7 @@ _HOME = {
     "Policy": "attest.policy.model",
     "PolicyFileError": "attest.errors",
     "PolicyViolation": "attest.errors",
+    "PublicKey": "attest.keys",
     "Report": "attest.report.model",
     "Signed": "attest.api.sign",
     "Signer": "attest.policy.model",
@@ -62,6 +65,7 @@ _HOME = {
     "extract": "attest.api.extract",
     "fetch": "attest.api.fetch",
     "inspect": "attest.api.inspect",
+    "load_public_key": "attest.publickey",
     "merge": "attest.api.merge",
     "open_pack": "attest.pack.reader",
     "sign": "attest.api.sign",

@@ -107,10 +107,10 @@ def parse_bundle(
             "bundle_too_large", f"larger than {limits.max_bundle_bytes} bytes", where=where
         )
     value = loads(data, where=where, max_depth=limits.max_json_depth)
-    return read_bundle(value, in_pack=in_pack, where=where, limits=limits)
+    return parse_bundle_json(value, in_pack=in_pack, where=where, limits=limits)
 
 
-def read_bundle(
+def parse_bundle_json(
     value: JSON, *, in_pack: bool = False, where: str = "bundle", limits: Limits = DEFAULT_LIMITS
 ) -> UntrustedBundle:
     """As `parse_bundle`, of JSON that was parsed already, and held to the bounds on it.

@@ -33,6 +33,7 @@ _LIMITS = frozenset(
         "pack_too_large",
         "too_many_artifacts",
         "too_many_attestations",
+        "too_many_bundles",
         "too_many_entries",
     }
 )

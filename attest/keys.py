@@ -38,11 +38,15 @@ _CURVES: dict[str, tuple[Algorithm, str]] = {
 _RSA_BITS = (2048, 3072, 4096)
 
 
+class UnsupportedKeyError(ValueError):
+    """A key of a kind that Sigstore's algorithm registry does not have."""
+
+
 class PublicKey:
     """A public key with the one way in which it signs.
 
     Raises:
-        ValueError: a kind of key that Sigstore's algorithm registry does not have.
+        UnsupportedKeyError: a kind of key that Sigstore's algorithm registry does not have.
 
     Source: sigstore/architecture-docs, algorithm-registry.md.
     """
@@ -72,19 +76,20 @@ class PublicKey:
             self._verify = _rsa(key, _HASHES[self.digest])
             self._verify_prehashed = _rsa(key, Prehashed(_HASHES[self.digest]))
         else:
-            raise ValueError("not a kind of public key that Sigstore uses")
+            raise UnsupportedKeyError("not a kind of public key that Sigstore uses")
 
     @classmethod
     def from_der(cls, data: bytes) -> PublicKey:
         """Load a DER SubjectPublicKeyInfo.
 
         Raises:
-            ValueError: not a key, or of a kind that Sigstore does not use.
+            UnsupportedKeyError: of a kind that Sigstore does not use.
+            ValueError: not a key.
         """
         try:
             return cls(load_der_public_key(data))
         except UnsupportedAlgorithm as error:
-            raise ValueError(str(error)) from None
+            raise UnsupportedKeyError(str(error)) from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PublicKey) and self.spki == other.spki

@@ -16,6 +16,8 @@ FLOORS = {
     "max_artifacts": 100,
     "max_manifest_bytes": 65_536,
     "max_bundle_bytes": 65_536,
+    "max_bundle_file_bytes": 65_536,
+    "max_bundles": 1,
     "max_attestations": 8,
     "max_json_depth": 16,
     "max_compression_ratio": 1,
@@ -40,6 +42,10 @@ class Limits:
     max_manifest_bytes: int = 32 * 1_048_576
     #: The largest bundles in use (certificate, v2 proof, SLSA provenance) stay below 1 MB.
     max_bundle_bytes: int = 16 * 1_048_576
+    #: A file of many bundles: the lists that registries serve stay below 1 MB.
+    max_bundle_file_bytes: int = 64 * 1_048_576
+    #: Bundles in one file beside an artifact; each costs up to 5 ms to verify.
+    max_bundles: int = 1_000
     #: Attestations in one pack; each costs up to 5 ms to verify.
     max_attestations: int = 1_000
     #: Nesting of JSON values; the deepest published format needs 12.

@@ -9,6 +9,7 @@ from attest.api.verify import examine, no_verdict
 from attest.cli.context import Context
 from attest.cli.failure import report_failure
 from attest.cli.verify_policy import add_policy_options, policy_of
+from attest.cli.verify_thresholds import add_threshold_options, refuse_thresholds, requiring
 from attest.cli.verify_trust import add_trust_options, refuse_trust_options, trust_of
 from attest.errors import EXIT_OK, AttestError, UsageError
 from attest.policy.model import Policy
@@ -32,6 +33,8 @@ examples:
   a digest, with its bundle, as JSON:
     attest verify sha256:9f86d0… --bundle report.sigstore.json --output json \\
       --identity ana@acme.example --issuer google
+  a file that the holder of a key signed, logged by two operators:
+    attest verify report.pdf --key release.pub --min-log-entries 2
   only whether a pack is intact, whoever made it:
     attest verify release.epack --integrity-only
 
@@ -48,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_policy_options(parser)
     parser.add_argument("--bundle", metavar="FILE", help="bundle (default: FILE.sigstore.json)")
+    add_threshold_options(parser)
     add_trust_options(parser)
 
 
@@ -59,8 +63,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     trust: TrustRoot | None = None
     if policy is None:
         refuse_trust_options(args)
+        refuse_thresholds(args)
     else:
-        trust = trust_of(args, context)
+        trust = requiring(args, trust_of(args, context))
     reports = [_report(target, args, policy, trust, context) for target in args.targets]
     return max((report.exit_code for report in reports), default=EXIT_OK)
 

@@ -26,6 +26,13 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
         metavar="URL|ALIAS",
         help="OIDC issuer of the identity, or its alias; one for each, or one for all",
     )
+    who.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="file of an acceptable signer's public key; may be repeated",
+    )
     who.add_argument("--predicate-type", metavar="URI", help="count only statements of this type")
     only = who.add_mutually_exclusive_group()
     only.add_argument(
@@ -44,26 +51,33 @@ def policy_of(args: argparse.Namespace) -> Policy | None:
     """The policy that the options make; None for integrity alone.
 
     Raises:
-        UsageError: `invalid_usage`, `no_policy`, `issuer_missing`, `unknown_issuer`.
+        UsageError: `invalid_usage`, `no_policy`, `issuer_missing`, `unknown_issuer`, a code of
+            `load_public_key`.
     """
     identities: list[str] = args.identity
     issuers: list[str] = args.issuer
     if args.integrity_only or args.unsafe_any_identity:
         only = "--integrity-only" if args.integrity_only else "--unsafe-any-identity"
-        if identities or issuers:
-            raise UsageError("invalid_usage", f"{only} excludes --identity and --issuer")
+        if identities or issuers or args.key:
+            raise UsageError("invalid_usage", f"{only} excludes --identity, --issuer and --key")
         if args.integrity_only:
             if args.predicate_type is not None:
                 raise UsageError("invalid_usage", "--integrity-only looks at no signature")
             return None
         return Policy.unsafe_any_identity(predicate_type=args.predicate_type)
-    if not identities:
+    if not identities and not args.key:
         raise UsageError(
             "no_policy",
             "nobody was named who must have signed",
-            hint="give --identity and --issuer; `attest inspect` shows who claims to have signed",
+            hint="give --identity and --issuer, or --key; `attest inspect` shows who claims to have"
+            " signed",
         )
-    if len(issuers) == 1:
+    signers = (*_identities(identities, issuers), *_keys(args.key))
+    return Policy.any_of(*signers, predicate_type=args.predicate_type)
+
+
+def _identities(identities: list[str], issuers: list[str]) -> list[Signer]:
+    if len(issuers) == 1 and identities:
         issuers = issuers * len(identities)
     if len(issuers) != len(identities):
         raise UsageError(
@@ -71,8 +85,15 @@ def policy_of(args: argparse.Namespace) -> Policy | None:
             f"{len(identities)} identities and {len(issuers)} issuers",
             hint="give one --issuer for each --identity, or one for all",
         )
-    signers = [
+    return [
         Signer(identity=identity, issuer=resolve_issuer(issuer))
         for identity, issuer in zip(identities, issuers, strict=True)
     ]
-    return Policy.any_of(*signers, predicate_type=args.predicate_type)
+
+
+def _keys(files: list[str]) -> list[Signer]:
+    if not files:
+        return []
+    from attest.publickey import load_public_key
+
+    return [Signer(key=load_public_key(file)) for file in files]

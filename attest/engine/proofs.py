@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from attest.bundle import UntrustedBundle
@@ -121,11 +122,7 @@ def _times(
         except Untrusted as error:
             untrusted = error
     keepers = stampers | {item.operator for item in logged if item.time is not None}
-    shortage = None
-    if len(stampers) < profile.min_timestamps:
-        shortage = _too_few("timestamps", profile.min_timestamps, len(stampers))
-    elif len(keepers) < profile.min_times:
-        shortage = _too_few("times", profile.min_times, len(keepers))
+    shortage = _shortage(profile, stampers, keepers)
     if shortage is not None:
         if untrusted is not None:
             raise untrusted  # recorded above
@@ -134,12 +131,25 @@ def _times(
     return tuple(sorted(times, key=lambda item: item.time))
 
 
-def _too_few(what: str, needed: int, found: int) -> VerificationFailed:
-    hint = "a signed entry timestamp or an RFC 3161 timestamp proves when it was signed"
-    return VerificationFailed(
-        f"not_enough_{what}",
-        f"{needed} verified {what} of different operators needed, {found} found",
-        where="verificationMaterial",
-        rule="step 2",
-        hint=hint if what == "times" else None,
-    )
+def _shortage(
+    profile: InstanceProfile, stampers: AbstractSet[str], keepers: AbstractSet[str]
+) -> VerificationFailed | None:
+    """What is missing, if anything: timestamps of their own, or times of whatever kind."""
+    if len(stampers) < profile.min_timestamps:
+        return VerificationFailed(
+            "not_enough_timestamps",
+            f"{profile.min_timestamps} RFC 3161 timestamps of different operators needed, "
+            f"{len(stampers)} verified",
+            where="rfc3161Timestamps",
+            rule="step 2",
+        )
+    if len(keepers) < profile.min_times:
+        return VerificationFailed(
+            "not_enough_times",
+            f"{profile.min_times} verified times of different operators needed, "
+            f"{len(keepers)} found",
+            where="verificationMaterial",
+            rule="step 2",
+            hint="a signed entry timestamp or an RFC 3161 timestamp proves when it was signed",
+        )
+    return None

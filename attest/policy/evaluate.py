@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from attest.policy.model import AnyIdentity, AnyOf, Policy
-from attest.verified import VerifiedAttestation
+from attest.policy.model import AnyIdentity, AnyOf, Policy, Signer
+from attest.verified import KeyIdentity, VerifiedAttestation
 
 #: A verified time further ahead than clocks drift means that one of them is wrong.
 MAX_FUTURE = timedelta(minutes=5)
@@ -34,8 +34,20 @@ class Decision:
     requirements: tuple[RequirementResult, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    """What holds for all attestations alike."""
+
+    now: datetime
+    generated_at: datetime | None
+
+
 def evaluate(
-    policy: Policy, attestations: Sequence[VerifiedAttestation], *, now: datetime
+    policy: Policy,
+    attestations: Sequence[VerifiedAttestation],
+    *,
+    now: datetime,
+    generated_at: datetime | None = None,
 ) -> Decision:
     """Decide whether verified attestations meet a policy.
 
@@ -43,10 +55,12 @@ def evaluate(
         policy: what must hold.
         attestations: everything that verified; none is a failure.
         now: current time (UTC).
+        generated_at: when the pack says that it was made, which every attestation of it signs.
 
     Source: design, section 7; Evidence Pack R-080, R-088b, R-090.
     """
-    results = tuple(_requirement(item, policy, attestations, now) for item in policy.requirements)
+    facts = _Facts(now=now, generated_at=generated_at)
+    results = tuple(_requirement(item, policy, attestations, facts) for item in policy.requirements)
     failed = [item for item in results if item.status == "fail"]
     return Decision(
         result="fail" if failed or not results else "pass",
@@ -59,9 +73,9 @@ def _requirement(
     requirement: AnyOf | AnyIdentity,
     policy: Policy,
     attestations: Sequence[VerifiedAttestation],
-    now: datetime,
+    facts: _Facts,
 ) -> RequirementResult:
-    mismatches = [_mismatch(requirement, policy, item, now) for item in attestations]
+    mismatches = [_mismatch(requirement, policy, item, facts) for item in attestations]
     matched = tuple(at for at, mismatch in enumerate(mismatches) if mismatch is None)
     failures = [mismatch for mismatch in mismatches if mismatch is not None]
     if matched:
@@ -81,11 +95,11 @@ def _mismatch(
     requirement: AnyOf | AnyIdentity,
     policy: Policy,
     attestation: VerifiedAttestation,
-    now: datetime,
+    facts: _Facts,
 ) -> tuple[str, tuple[str, ...]] | None:
     """Why an attestation does not meet a requirement: code and lines; None if it does."""
     latest = max(item.time for item in attestation.times)
-    if latest - MAX_FUTURE > now:  # so, because `now` may be the last date there is
+    if latest - MAX_FUTURE > facts.now:  # so, because `now` may be the last date there is
         return "time_in_future", (f"signed at {latest:%Y-%m-%dT%H:%M:%SZ}, after now",)
     if policy.predicate_type is not None:
         actual = attestation.statement and attestation.statement.predicate_type
@@ -95,11 +109,52 @@ def _mismatch(
             return "predicate_type_mismatch", lines
     if isinstance(requirement, AnyIdentity):
         return None
-    identity = attestation.identity
-    if identity is None:
-        return "certificate_identity_mismatch", (f"signed by: {attestation.signer.principal}",)
+    late: tuple[str, tuple[str, ...]] | None = None
     for signer in requirement.signers:
-        if signer.identity == identity.subject and signer.issuer == identity.issuer:
-            return None
-    lines = (f"signed by: {identity.subject}", f"issuer: {identity.issuer}")
-    return "certificate_identity_mismatch", lines
+        if _is(signer, attestation):
+            late = _outside(signer, attestation, facts)
+            if late is None:
+                return None
+    return late or ("certificate_identity_mismatch", _who(attestation))
+
+
+def _is(signer: Signer, attestation: VerifiedAttestation) -> bool:
+    actual = attestation.signer
+    if isinstance(actual, KeyIdentity):
+        return signer.key is not None and signer.key.key_id.hex() == actual.key_id
+    return (signer.identity, signer.issuer) == (actual.subject, actual.issuer)
+
+
+def _who(attestation: VerifiedAttestation) -> tuple[str, ...]:
+    actual = attestation.signer
+    if isinstance(actual, KeyIdentity):
+        return (f"signed by key: {actual.key_id}",)
+    return (f"signed by: {actual.subject}", f"issuer: {actual.issuer}")
+
+
+def _outside(
+    signer: Signer, attestation: VerifiedAttestation, facts: _Facts
+) -> tuple[str, tuple[str, ...]] | None:
+    """Why the time of signing lies outside a signer's window: code and lines; None if inside."""
+    time = attestation.earliest_time
+    since: datetime | None = time  # a certificate lives for minutes
+    if isinstance(attestation.signer, KeyIdentity):
+        # A key may have signed at any earlier time, though not before the pack that it signs.
+        made = facts.generated_at
+        since = made if made is not None and made <= time else None
+    if signer.not_after is not None and time > signer.not_after:
+        return "signed_too_late", (
+            *_who(attestation),
+            f"at: {time.isoformat()}",
+            f"counted until: {signer.not_after.isoformat()}",
+        )
+    if signer.not_before is not None and (since is None or since < signer.not_before):
+        found = (
+            "nothing says (a pack says when it was made)" if since is None else since.isoformat()
+        )
+        return "signed_too_early", (
+            *_who(attestation),
+            f"not before: {found}",
+            f"counts from: {signer.not_before.isoformat()}",
+        )
+    return None

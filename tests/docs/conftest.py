@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import attest
 from attest.sandbox import Sandbox
@@ -39,6 +41,10 @@ def signed_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (folder / "logs" / "deploy.log").write_text("deployed\n")
     (folder / "report.pdf").write_bytes(b"%PDF-1.7\nall is well\n")
     (folder / "notes.txt").write_text("nothing to add\n")
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (folder / "release.pub").write_bytes(
+        key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
     attest.build(
         folder / "evidence.epack",
         [folder / "report.pdf", folder / "logs"],

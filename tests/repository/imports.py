@@ -34,7 +34,7 @@ class Row:
 TABLE = (
     Row(modules=("",), attest=("api", "api.*", *FORMATS, "verified", "pack", "pack.reader",
                                "policy", "policy.*", "report", "report.*", "trust", "trust.*",
-                               "oidc", "signing", "signing.*")),
+                               "publickey", "oidc", "signing", "signing.*")),
     Row(modules=("__main__",), attest=("cli.main",)),
     Row(modules=("errors",)),
     Row(modules=("limits",)),
@@ -54,6 +54,7 @@ TABLE = (
     Row(modules=("subject", "statement", "dsse", "bundle"),
         attest=(*VALUES, "subject", "statement", "dsse", "bundle")),
     Row(modules=("claims", "keys"), attest=VALUES, others=("cryptography",)),
+    Row(modules=("publickey",), attest=("keys",)),
     Row(modules=("verified",), attest=("digest", "statement", "claims")),
     Row(modules=("trust.update",), attest=("trust", "trust.*", *VALUES, "http"), others=("tuf",)),
     Row(modules=("trust.replay",), attest=("trust", "trust.*"), others=("tuf",)),
@@ -95,7 +96,7 @@ TABLE = (
                 "signing.*", "oidc", *VALUES)),
     Row(modules=("cli", "cli.*"),
         attest=("", "cli", "cli.*", "api", "api.*", "terminal", "config", "strictjson", "report",
-                "report.*", "policy", "policy.*", "trust", "trust.*", "signing")),
+                "report.*", "policy", "policy.*", "publickey", "trust", "trust.*", "signing")),
 )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ from attest.signing import Signer as BundleSigner
 from attest.signing.instance import SigningInstance
 from attest.trust.root import TrustRoot
 
-ANA = Signer(identity="ana@acme.example", issuer="https://accounts.google.com")
+WHO, GOOGLE = "ana@acme.example", "https://accounts.google.com"
+ANA = Signer(identity=WHO, issuer=GOOGLE)
 WORKFLOW = Signer(
     identity="https://github.com/acme/evidence/.github/workflows/pack.yml@refs/heads/main",
     issuer="https://token.actions.githubusercontent.com",
@@ -80,7 +81,7 @@ def test_another_client_verifies_the_attestation_in_a_pack(
         bundle = Bundle.from_json(opened.read_attestation(entry or ""))
         digest = opened.manifest_digest
     peer = Verifier(trusted_root=TrustedRoot.from_file(str(sandbox.trusted_root)))
-    _, payload = peer.verify_dsse(bundle, policy.Identity(identity=ANA.identity, issuer=ANA.issuer))
+    _, payload = peer.verify_dsse(bundle, policy.Identity(identity=WHO, issuer=GOOGLE))
     assert json.loads(payload)["subject"] == [
         {"name": "manifest.json", "digest": {"sha256": digest.hex()}}
     ]
@@ -145,7 +146,7 @@ def test_a_file_gets_a_bundle_beside_it(
     peer.verify_artifact(
         b"%PDF",
         Bundle.from_json(signed.path.read_bytes()),
-        policy.Identity(identity=ANA.identity, issuer=ANA.issuer),
+        policy.Identity(identity=WHO, issuer=GOOGLE),
     )
     before = everything(tmp_path)
     assert sign(file, token=person, instance=instance).kept
