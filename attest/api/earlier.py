@@ -14,6 +14,7 @@ from attest.engine.trace import Trace
 from attest.engine.verify import verify_bundle
 from attest.errors import AttestError, MalformedEvidence, SigningError, Untrusted
 from attest.limits import Limits
+from attest.pack.carried import carried
 from attest.pack.manifest import ATTESTATION_SUFFIX, ATTESTATIONS
 from attest.pack.reader import Pack
 from attest.trust.root import TrustRoot
@@ -38,7 +39,8 @@ class Identity:
 def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, VerifiedAttestation]:
     """The attestations of a pack that verify for its manifest, by entry name.
 
-    Those of other instances, and those signed with keys, count for nothing and are left out.
+    Those of other instances, and those signed with keys, count for nothing and are left out. What
+    a merged pack carries of its sources is held to the same, though it is not the pack's own.
 
     Args:
         pack: an open pack.
@@ -50,21 +52,31 @@ def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, Verifie
             now; `where` names it.
     """
     verified: dict[str, VerifiedAttestation] = {}
-    content = PackContent(manifest_digest=pack.manifest_digest)
     for name in pack.attestation_names:
-        try:
-            bundle = parse_bundle(
-                pack.read_attestation(name), in_pack=True, where=name, limits=limits
-            )
-            if bundle.certificate is not None:
-                verified[name] = verify_bundle(bundle, content, root, Trace(), limits=limits)
-        except Untrusted:
-            continue
-        except AttestError as error:
-            error.where = name if error.where is None else f"{name}: {error.where}"
-            error.hint = error.hint or "build the pack again without this attestation"
-            raise
+        found = _verified(name, pack.read_attestation(name), pack.manifest_digest, root, limits)
+        if found is not None:
+            verified[name] = found
+    for item in carried(pack.manifest):
+        _verified(item.place, item.data, item.manifest_digest, root, limits)
     return verified
+
+
+def _verified(
+    name: str, data: bytes, manifest_digest: bytes, root: TrustRoot, limits: Limits
+) -> VerifiedAttestation | None:
+    content = PackContent(manifest_digest=manifest_digest)
+    try:
+        bundle = parse_bundle(data, in_pack=True, where=name, limits=limits)
+        if bundle.certificate is None:
+            return None
+        return verify_bundle(bundle, content, root, Trace(), limits=limits)
+    except Untrusted:
+        return None
+    except AttestError as error:
+        if not (error.where or "").startswith(name):
+            error.where = name if error.where is None else f"{name}: {error.where}"
+        error.hint = error.hint or "build the pack again without this attestation"
+        raise
 
 
 def beside(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from attest.dsse import UntrustedEnvelope
 from attest.engine.chain import load_leaf
 from attest.errors import AttestError, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.pack.manifest import Manifest
+from attest.pack.carried import carried
 from attest.pack.reader import Pack, open_pack
 from attest.report.inspection import ClaimedBundle, ClaimedLogEntry, Inspection
 from attest.statement import parse_statement
@@ -56,16 +54,8 @@ def _pack(pack: Pack, name: str, limits: Limits) -> Inspection:
         manifest=pack.manifest,
         manifest_digest=pack.manifest_digest,
         bundles=bundles,
-        carried=tuple(_carried(pack.manifest, limits)),
+        carried=tuple(_claimed(item.place, item.data, limits) for item in carried(pack.manifest)),
     )
-
-
-def _carried(manifest: Manifest, limits: Limits) -> Iterator[ClaimedBundle]:
-    packs = None if manifest.provenance is None else manifest.provenance.source_packs
-    for index, source in enumerate(packs or ()):
-        for number, bundle in enumerate(source.embedded_attestations or ()):
-            place = f"provenance.source_packs[{index}].embedded_attestations[{number}]"
-            yield _claimed(place, json.dumps(bundle).encode("utf-8"), limits)
 
 
 def _claimed(file: str, data: bytes, limits: Limits) -> ClaimedBundle:

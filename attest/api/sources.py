@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attest.engine.trace import Trace
 from attest.errors import AttestError, PolicyViolation, Untrusted
+from attest.pack.carried import carried_of, place_of
 from attest.pack.manifest import Manifest, SourcePack
 from attest.policy.evaluate import Decision, evaluate
 from attest.policy.model import Policy
 from attest.report.model import AttestationResult, Report, SourceResult, Warned
-from attest.strictjson import canonicalize
 
 if TYPE_CHECKING:  # which calls this
     from attest.api.judge import Judged
@@ -74,10 +74,7 @@ def judge_sources(
     packs = manifest.provenance and manifest.provenance.source_packs
     if report.error is not None or report.pack is None or not packs:
         return report
-    sources = [
-        _judge_source(f"provenance.source_packs[{at}]", pack, judge, policy, now)
-        for at, pack in enumerate(packs)
-    ]
+    sources = [_judge_source(at, pack, judge, policy, now) for at, pack in enumerate(packs)]
     facts = replace(report.pack, sources=tuple(_result(source) for source in sources))
     report = replace(report, pack=facts, warnings=(*report.warnings, *_unsigned(sources)))
     try:
@@ -94,18 +91,16 @@ def judge_sources(
 
 
 def _judge_source(
-    place: str, pack: SourcePack, judge: JudgeAttestation, policy: Policy, now: datetime
+    at: int, pack: SourcePack, judge: JudgeAttestation, policy: Policy, now: datetime
 ) -> _Source:
-    judged: list[Judged] = []
-    for at, bundle in enumerate(pack.embedded_attestations or ()):
-        where = f"{place}.embedded_attestations[{at}]"
-        # The canonical form of a bundle is a part of the manifest's, which the merger signed.
-        judged.append(judge(where, canonicalize(dict(bundle), where=where), pack.manifest_digest))
+    judged = tuple(
+        judge(item.place, item.data, item.manifest_digest) for item in carried_of(pack, at)
+    )
     verified = [item.result.verified for item in judged if item.result.verified is not None]
     return _Source(
-        place=place,
+        place=place_of(at),
         pack=pack,
-        judged=tuple(judged),
+        judged=judged,
         decision=evaluate(policy, verified, now=now),
     )
 
