@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -346,3 +347,44 @@ def test_a_changed_byte_is_refused_or_harmless(at: int, value: int) -> None:
             assert found.pop("artifacts/report.json") == REPORT
             assert found.pop("artifacts/log.txt") == LOG
             assert list(found) == ["manifest.json"]
+
+
+CLOSED_PARENT = """
+import os, sys
+from pathlib import Path
+from attest.api.extract import extract
+from attest.errors import UsageError
+
+pack, parent = map(Path, sys.argv[1:])
+extract(pack, parent / "loaded")  # loads all there is to load, while we may read it
+parent.chmod(0o555)
+if os.geteuid() == 0:  # to whom no folder is closed
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+for folder in (parent / "out", parent / "none" / "out"):
+    try:
+        extract(pack, folder)
+    except UsageError as error:
+        print(error.code, error.where == str(folder))
+"""
+
+
+@POSIX
+def test_a_parent_that_is_closed_to_us_is_told_of_and_left_alone() -> None:
+    # Not below pytest's folder, which is closed to whoever the child becomes.
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        pack = written(place, GOOD)
+        parent = place / "parent"
+        parent.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", CLOSED_PARENT, str(pack), str(parent)],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        parent.chmod(0o755)
+        if "PermissionError" in done.stderr and "os.set" in done.stderr:
+            pytest.skip("root may not become somebody else in here")
+        assert [path.name for path in parent.iterdir()] == ["loaded"]
+    assert (done.stderr, done.stdout) == ("", "unwritable_file True\n" * 2)
