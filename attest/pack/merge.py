@@ -268,10 +268,10 @@ def _declared(source: _Source) -> tuple[object, ...]:
 def _check_counts(sources: list[_Source], limits: Limits) -> None:
     artifacts = sum(len(source.pack.manifest.artifacts) for source in sources)
     records = [record for source in sources for record in source.source_packs]
-    carried = sum(len(record.embedded_attestations or ()) for record in records)
+    embedded = sum(len(record.embedded_attestations or ()) for record in records)
     for code, what, found, most in (
         ("too_many_artifacts", "artifacts", artifacts, limits.max_artifacts),
-        ("too_many_attestations", "attestations", carried, limits.max_attestations),
+        ("too_many_attestations", "attestations", embedded, limits.max_attestations),
     ):
         if found > most:
             raise UsageError(code, f"{found} {what} together are more than {most}", rule="R-051")
