@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attest.config import config_file, load_settings
+from attest.config import cache_folder, config_file, config_folder, load_settings
 from attest.errors import UsageError
 from attest.limits import DEFAULT_LIMITS, FLOORS
 
@@ -39,6 +39,41 @@ def test_every_limit_has_its_variable(name: str) -> None:
     value = FLOORS[name] + 1
     limits = load_settings({f"ATTEST_{name.upper()}": str(value)}).limits
     assert getattr(limits, name) == value
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "expected"),
+    [
+        ("linux", {"HOME": "/h"}, "/h/.cache/attest"),
+        ("linux", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/x/attest"),
+        ("linux", {"HOME": "/h", "XDG_CACHE_HOME": "x"}, "/h/.cache/attest"),
+        ("linux", {"HOME": "/h", "ATTEST_CACHE_DIR": "/c"}, "/c"),
+        ("linux", {"HOME": "/h", "ATTEST_CACHE_DIR": ""}, "/h/.cache/attest"),
+        ("linux", {"HOME": "h", "XDG_CACHE_HOME": "x"}, None),
+        ("linux", {}, None),
+        ("darwin", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/h/Library/Caches/attest"),
+        ("win32", {"HOME": "/h"}, None),
+        ("win32", {"LOCALAPPDATA": "/l"}, "/l/attest/cache"),
+        ("win32", {"LOCALAPPDATA": "relative"}, None),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="the paths are POSIX ones")
+def test_the_cache_is_where_the_platform_has_it(
+    platform: str, environ: dict[str, str], expected: str | None
+) -> None:
+    assert cache_folder(environ, platform) == (Path(expected) if expected else None)
+
+
+def test_a_cache_in_the_working_directory_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings({"ATTEST_CACHE_DIR": "cache"})
+    assert caught.value.code == "invalid_setting"
+
+
+def test_decisions_lie_beside_the_configuration() -> None:
+    environ = {"HOME": "/h", "ATTEST_CACHE_DIR": "/c"}
+    assert config_folder(environ, "linux") == Path("/h/.config/attest")
+    assert config_folder({}, "linux") is None
 
 
 @pytest.mark.parametrize(
