@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from attest.errors import TrustError
 from attest.oidc import IdentityToken, find_token, read_argument
 from attest.signing.instance import SigningInstance
+from attest.trust.known import Places
+from attest.trust.registry import Registry
 
 __all__ = ["SigningInstance", "find_identity", "instance_of"]
 
@@ -46,17 +49,45 @@ def find_identity(
     return find_token(explicit=explicit, environ=environ, interactive=interactive)
 
 
-def instance_of(name: str | None, trust_config: str | None) -> SigningInstance:
+def instance_of(
+    name: str | None, trust_config: str | None, *, places: Places | None = None
+) -> SigningInstance:
     """The instance that options name; the public good instance if they name none.
 
     Args:
-        name: a public instance.
+        name: a public or registered instance.
         trust_config: path of a client trust config; wins.
+        places: where instances are registered; None knows the public ones alone.
 
     Raises:
         UsageError: `unknown_instance`.
-        TrustError: `trust_config_unreadable`, `trust_config_invalid`.
+        TrustError: `trust_config_unreadable`, `trust_config_invalid`, `signing_config_missing`,
+            and the codes of `load_root`.
     """
     if trust_config is not None:
         return SigningInstance.from_file(trust_config)
+    if places is not None and name in Registry(folder=places.registered).names():
+        return _registered(name, places)
     return SigningInstance.public(name or "sigstore")
+
+
+def _registered(name: str, places: Places) -> SigningInstance:
+    """A registered instance, with the services that its repository or its trust config names."""
+    from attest.trust.load import load_root
+    from attest.trust.replay import SIGNING_CONFIG
+
+    loaded = load_root(name, places=places, offline=False)
+    if loaded.replayed is None:
+        # A client trust config has both; of a trusted root alone nobody can tell where to sign.
+        instance = SigningInstance(name=name, trust_config=loaded.data, is_registered=True)
+        if instance.names_services:
+            return instance
+    elif SIGNING_CONFIG in loaded.replayed.files:
+        return SigningInstance.registered(
+            name, trusted_root=loaded.data, signing_config=loaded.replayed.files[SIGNING_CONFIG]
+        )
+    raise TrustError(
+        "signing_config_missing",
+        f"what {name} trusts is known, and not which services sign for it",
+        hint="give its client trust config with --trust-config",
+    )

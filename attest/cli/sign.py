@@ -20,7 +20,6 @@ from attest.report.json import error_to_json
 from attest.report.model import utc
 from attest.strictjson import JSON
 from attest.terminal import escape
-from attest.trust.instance import PUBLIC
 
 EXAMPLES = """\
 examples:
@@ -46,7 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "targets", metavar="TARGET", nargs="+", help="a pack, a file, or sha256:HEX"
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--instance", choices=sorted(PUBLIC), help="public instance (sigstore)")
+    where.add_argument(
+        "--instance",
+        metavar="NAME",
+        help="sigstore (default), staging, or one of `attest trust add`",
+    )
     where.add_argument("--trust-config", metavar="FILE", help="client trust config of another one")
     where.add_argument(
         "--signing-config",
@@ -118,8 +121,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
     if (args.signing_config is None) != (args.trusted_root is None):
         raise UsageError("invalid_usage", "--signing-config and --trusted-root go together")
+    name = args.instance or context.settings.instance
     instance = (
-        instance_of(args.instance or context.settings.instance, args.trust_config)
+        instance_of(name, args.trust_config, places=context.places())
         if args.signing_config is None
         else SigningInstance.from_parts(
             trusted_root=args.trusted_root, signing_config=args.signing_config
@@ -200,7 +204,9 @@ def verify_command(signed: Signed, instance: SigningInstance) -> str | None:
     ):
         words += ["--bundle", _portable(os.fspath(signed.path))]
     words += ["--identity", signed.identity, "--issuer", signed.issuer]
-    if not instance.is_public:
+    if instance.is_registered:
+        words += ["--instance", instance.name]
+    elif not instance.is_public:
         option = "--trusted-root" if instance.in_parts else "--trust-config"
         words += [option, _portable(instance.name)]
     elif instance.name != "sigstore":

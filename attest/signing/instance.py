@@ -28,13 +28,15 @@ class SigningInstance:
     """An instance to sign with.
 
     `name` is that of a public instance, or the path as given of the file that `trust_config`
-    (UTF-8 JSON) was read from; of the trusted root where `from_parts` put it together. Of
-    several logs `rekor_version` chooses one; None is v1 where that is offered.
+    (UTF-8 JSON) was read from; of the trusted root where `from_parts` put it together; the name
+    of a registered instance where `registered` did. Of several logs `rekor_version` chooses one;
+    None is v1 where that is offered.
     """
 
     name: str
     trust_config: bytes | None = None
     in_parts: bool = False
+    is_registered: bool = False
     rekor_version: RekorVersion | None = None
 
     @classmethod
@@ -78,10 +80,43 @@ class SigningInstance:
         text = json.dumps(config).encode("utf-8")
         return cls(name=str(trusted_root), trust_config=text, in_parts=True)
 
+    @classmethod
+    def registered(
+        cls, name: str, *, trusted_root: bytes, signing_config: bytes
+    ) -> SigningInstance:
+        """An instance that the user registered, by what it trusts and which services it has.
+
+        Args:
+            name: under which it is registered.
+            trusted_root: UTF-8 JSON.
+            signing_config: UTF-8 JSON.
+
+        Raises:
+            TrustError: `trust_config_invalid`.
+        """
+        config: dict[str, JSON] = {
+            "mediaType": _MEDIA_TYPE,
+            "trustedRoot": _object(trusted_root, name),
+            "signingConfig": _object(signing_config, name),
+        }
+        text = json.dumps(config).encode("utf-8")
+        return cls(name=name, trust_config=text, is_registered=True)
+
     @property
     def is_public(self) -> bool:
         """Whether signatures go to a log that everybody can read."""
         return self.trust_config is None
+
+    @property
+    def names_services(self) -> bool:
+        """Whether the trust config says where to sign.
+
+        Raises:
+            TrustError: `trust_config_invalid`.
+        """
+        return self.trust_config is not None and "signingConfig" in _object(
+            self.trust_config, self.name
+        )
 
     def trusted_root(self) -> JSON:
         """The trusted root inside the trust config; None for a public instance.
