@@ -95,12 +95,12 @@ class ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._erase()
+        self.hide()
 
     def __call__(self, done: int, total: int) -> None:
         """Show how far it is, at most ten times a second; nothing when all is done."""
         if done >= total:
-            self._erase()
+            self.hide()
             return
         now = time.monotonic()
         if self._stream is None or now < self._next:
@@ -112,7 +112,13 @@ class ProgressBar:
         self._width = max(self._width, len(text))
         self._write("\r" + text)
 
-    def _erase(self) -> None:
+    @property
+    def shown(self) -> bool:
+        """Whether there is anybody to show it to."""
+        return self._stream is not None
+
+    def hide(self) -> None:
+        """Erase the line, so that something else can be written; it comes back by itself."""
         if self._width:
             self._write("\r" + " " * self._width + "\r")
             self._width = 0

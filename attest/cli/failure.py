@@ -43,12 +43,20 @@ def report_failure(error: AttestError, context: Context, command: object = None)
         context.result_json(own(error) if own else _plain_json(error))
         return error.exit_code
     on = wants_color(context.settings.color, context.stderr, context.environ)
+    for line in painted_lines(error, on=on):
+        context.complain(line)
+    return error.exit_code
+
+
+def painted_lines(error: AttestError, *, on: bool) -> list[str]:
+    """As `error_lines`, with the first words in colour if it is on."""
+    lines: list[str] = []
     for line in error_lines(error):
         label, colon, text = line.partition(": ")
         if label in ("error", "hint"):
             label = paint(label, "red" if label == "error" else "dim", on=on)
-        context.complain(f"{label}{colon}{text}")
-    return error.exit_code
+        lines.append(f"{label}{colon}{text}")
+    return lines
 
 
 def _plain_json(error: AttestError) -> JSON:
@@ -60,17 +68,26 @@ def _plain_json(error: AttestError) -> JSON:
 def report_unexpected(error: Exception, context: Context, command: object = None) -> int:
     """Tell of a failure that nobody foresaw; with `-vv` also where it happened."""
     if context.verbosity >= 2:
-        import traceback
+        for line in traceback_lines(error):
+            context.complain(line)
+    return report_failure(internal_error(error), context, command)
 
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            context.complain(escape(line))
-    wrapped = UsageError(
+
+def traceback_lines(error: Exception) -> list[str]:
+    """Where an error happened, escaped."""
+    import traceback
+
+    return [escape(line) for line in "".join(traceback.format_exception(error)).splitlines()]
+
+
+def internal_error(error: Exception) -> UsageError:
+    """The error for a failure that nobody foresaw."""
+    return UsageError(
         "internal_error",
         f"{type(error).__name__}: {error}",
         hint="this is a fault of attest, please report it with what the same command prints"
         " under -vv",
     )
-    return report_failure(wrapped, context, command)
 
 
 def broken_pipe() -> int:

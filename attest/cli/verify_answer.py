@@ -1,0 +1,117 @@
+"""One target verified and what is said of it, ready to be printed: also what processes exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attest.api.verify import examine, no_verdict
+from attest.cli.context import Context
+from attest.cli.failure import internal_error, painted_lines, traceback_lines
+from attest.cli.verify_targets import Named
+from attest.errors import AttestError, UsageError
+from attest.limits import Limits
+from attest.policy.model import Policy
+from attest.report import json as report_json
+from attest.report import text as report_text
+from attest.report.model import Report
+from attest.terminal import Color, paint, wants_color
+
+if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.trust.root import TrustRoot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Form:
+    """How results are written; streams themselves cannot reach another process."""
+
+    json: bool
+    verbosity: int
+    colored_result: bool
+    colored_talk: bool
+
+    @classmethod
+    def of(cls, context: Context) -> Form:
+        """The form that a run's options, settings and streams ask for."""
+        color = context.settings.color
+        return cls(
+            json=context.wants_json,
+            verbosity=context.verbosity,
+            colored_result=wants_color(color, context.stdout, context.environ),
+            colored_talk=wants_color(color, context.stderr, context.environ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What is said of one target: text for stdout if there is any, lines for stderr, exit code."""
+
+    result: str | None
+    talk: tuple[str, ...]
+    exit_code: int
+
+    def tell(self, context: Context) -> None:
+        """Write it."""
+        for line in self.talk:
+            context.complain(line)
+        if self.result is not None:
+            context.result(self.result)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """What is the same for every target; called with one, it verifies it."""
+
+    policy: Policy | None
+    trust: TrustRoot | None
+    bundle: str | None
+    limits: Limits
+    form: Form
+
+    def __call__(self, named: Named, progress: Callable[[int, int], None] | None = None) -> Answer:
+        """Verify a target; whatever happens is in the answer, so that the next has its turn."""
+        if named.error is not None:
+            return self._answer(no_verdict(named.name, self.policy, named.error), [])
+        talk: list[str] = []
+        try:
+            report = examine(
+                named.name,
+                policy=self.policy,
+                trust=self.trust,
+                bundle=self.bundle,
+                limits=self.limits,
+                progress=progress,
+            )
+        except AttestError as error:
+            report = no_verdict(named.name, self.policy, error)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback, exit 2
+            if self.form.verbosity >= 2:
+                talk = traceback_lines(error)
+            report = no_verdict(named.name, self.policy, internal_error(error))
+        return self._answer(report, talk)
+
+    def lost(self, named: Named, how: str) -> Answer:
+        """The answer for a target whose process ended under it."""
+        error = UsageError(
+            "process_ended",
+            f"the process that verified it {how}",
+            where=named.name,
+            hint="was there too little memory? verify it alone, or with fewer --jobs",
+        )
+        return self._answer(no_verdict(named.name, self.policy, error), [])
+
+    def _answer(self, report: Report, talk: list[str]) -> Answer:
+        result: str | None = None
+        if self.form.json:
+            result = report_json.render(report)
+        elif report.result == "error" and report.error is not None:
+            talk += painted_lines(report.error, on=self.form.colored_talk)
+        else:
+            color: Color = "green" if report.result == "pass" else "red"
+            result = report_text.render(
+                report,
+                explain=self.form.verbosity > 0,
+                paint=lambda text: paint(text, color, on=self.form.colored_result),
+            )
+        return Answer(result=result, talk=tuple(talk), exit_code=report.exit_code)
