@@ -47,8 +47,8 @@ def put(document: Json, place: Place, value: object) -> tuple[Json, object]:
     *parents, last = place
     inner = changed
     for key in parents:
-        inner = inner[key]  # type: ignore[index]  # a list has an integer there
-    before, inner[last] = inner[last], value  # type: ignore[index]  # likewise
+        inner = inner[key]  # type: ignore[index]  # a key or a position
+    before, inner[last] = inner[last], value  # type: ignore[index]  # a key or a position
     return changed, before
 
 
