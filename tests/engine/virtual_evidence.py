@@ -12,13 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest.bundle import parse_bundle
 from attest.digest import Digests
 from attest.engine.content import ArtifactContent, PackContent
 from attest.engine.trace import Trace
 from attest.engine.verify import verify_bundle
+from attest.keys import PublicKey
 from attest.sandbox import (
     CTLog,
     EntryV1,
@@ -26,9 +27,14 @@ from attest.sandbox import (
     LeafProfile,
     TimestampAuthority,
 )
-from attest.sandbox.messages import X509Certificate
+from attest.sandbox.messages import PublicKeyDetails, X509Certificate
 from attest.sandbox.messages import rekor_v2 as v2
-from attest.sandbox.rekor1_entries import dsse_body, hashedrekord_body
+from attest.sandbox.rekor1_entries import (
+    IntotoSignature,
+    dsse_body,
+    hashedrekord_body,
+    intoto_body,
+)
 from attest.sandbox.rekor2 import hashedrekord_body as hashedrekord_v2_body
 from attest.sandbox.signatures import key_details
 from attest.statement import pack_statement
@@ -80,7 +86,8 @@ class Evidence:
     """A recipe for one bundle: as it stands a good one, with one field changed a forged one.
 
     `payload` None signs the artifact itself; `body`, `bundle` and `checkpoint` are applied to
-    what is logged, to the finished bundle and to the checkpoint's text.
+    what is logged, to the finished bundle and to the checkpoint's text. `by_key` has no certificate
+    in the bundle, and a `hint` as cosign writes it; `logs_key` logs the key where that differs.
     """
 
     payload: bytes | None = field(default_factory=statement)
@@ -103,6 +110,9 @@ class Evidence:
     raw_body: Callable[[bytes], bytes] | None = None
     timestamps: Sequence[Callable[[bytes], bytes]] = ()
     chain: bool = False
+    by_key: bool = False
+    hint: str | None = None
+    logs_key: bool | None = None
     bundle: Callable[[Json], object] | None = None
 
     def certificate(self) -> x509.Certificate:
@@ -128,6 +138,11 @@ class Evidence:
         if self.chain:
             del material["certificate"]
             material["x509CertificateChain"] = {"certificates": [raw]}
+        if self.by_key:
+            del material["certificate"]
+            spki_digest = hashlib.sha256(spki(self.key)).digest()
+            hint = b64(spki_digest) if self.hint is None else self.hint
+            material["publicKey"] = {"hint": hint}
         if self.log:
             entry = self._logged(certificate, message, signature)
             material["tlogEntries"] = [entry.to_message().to_dict()]
@@ -160,16 +175,30 @@ class Evidence:
         algorithm = digest_name(self.key)
         digest = hashlib.new(algorithm, message).digest()
         pem = certificate.public_bytes(Encoding.PEM)
+        logs_key = self.by_key if self.logs_key is None else self.logs_key
+        if logs_key:
+            pem = self.key.public_key().public_bytes(
+                Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+            )
         if self.log == "v2":
             der = certificate.public_bytes(Encoding.DER)
             verifier = v2.Verifier(x509_certificate=X509Certificate(raw_bytes=der))
-            verifier.key_details = key_details(self.key.public_key())[0]
+            if logs_key:
+                verifier = v2.Verifier(public_key=v2.PublicKey(raw_bytes=spki(self.key)))
+            verifier.key_details = details_of(self.key)
             body = hashedrekord_v2_body(
                 digest=digest, signature=signature, verifier=verifier, algorithm=algorithm
             )
         elif self.payload is None:
             body = hashedrekord_body(
                 digest=digest, signature=signature, verifier_pem=pem, algorithm=algorithm
+            )
+        elif self.log == "intoto":
+            body = intoto_body(
+                payload_type=self.payload_type,
+                payload=self.payload,
+                signatures=[IntotoSignature(signature=signature, verifier_pem=pem)],
+                envelope_digest=bytes(32),
             )
         else:
             body = dsse_body(envelope=b"{}", payload=self.payload, signatures=[(signature, pem)])
@@ -182,6 +211,16 @@ class Evidence:
         if self.log == "v2":
             return self.parts.rekor2.add(body)
         return self.parts.rekor1.add(body, at=self.logged_at)
+
+
+def spki(key: SigningKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def details_of(key: SigningKey) -> PublicKeyDetails:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return PublicKeyDetails(PublicKeyDetails.PKIX_ED25519_PH)  # which the sandbox does not take
+    return key_details(key.public_key())[0]
 
 
 def sign(key: SigningKey, message: bytes) -> bytes:
@@ -233,11 +272,12 @@ def verify(
     root: TrustRoot = ROOT,
     *,
     trace: Trace | None = None,
+    keys: Sequence[PublicKey] = (),
 ) -> VerifiedAttestation:
     """Step 1 and the engine, as the library runs them; what passes gets a second opinion."""
     in_pack = isinstance(content, PackContent)
     bundle = parse_bundle(data, in_pack=in_pack)
-    attestation = verify_bundle(bundle, content, root, trace or Trace())
+    attestation = verify_bundle(bundle, content, root, trace or Trace(), keys=keys)
     ACCEPTED.append((data, content, root, attestation))
     return attestation
 
@@ -247,3 +287,4 @@ V1_DSSE = Evidence()
 V1_MESSAGE = Evidence(payload=None)
 V2_DSSE = Evidence(log="v2", timestamps=[stamp()])
 V2_MESSAGE = Evidence(payload=None, log="v2", timestamps=[stamp()])
+INTOTO = Evidence(log="intoto")
