@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,11 @@ class RealCase:
         """Its own trusted root; None where the embedded one of the public instance serves."""
         path = self.folder / "trusted_root.json"
         return path if path.exists() else None
+
+    def trusted_root_bytes(self) -> bytes:
+        """The JSON of the trusted root that it is judged under."""
+        embedded = resources.files("attest").joinpath("trust/embedded/sigstore/trusted_root.json")
+        return (self.trusted_root or embedded).read_bytes()
 
     def root(self) -> TrustRoot:
         path = self.trusted_root

@@ -73,9 +73,7 @@ def test_both_reject_it_under_another_root(kind: str) -> None:
 def test_both_agree_on_real_bundles(name: str) -> None:
     case = RealCase.read(name)
     bundle = case.bundle.read_bytes()
-    path = case.trusted_root
-    trusted_root = (path or resources.files("attest").joinpath(EMBEDDED)).read_bytes()
-    peer = Peer(trusted_root, identity=case.identity, issuer=case.issuer)
+    peer = Peer(case.trusted_root_bytes(), identity=case.identity, issuer=case.issuer)
     objection = peer.objection(bundle, case.sha256)
     assert (objection is not None) == rejected(bundle, artifact_content(case.sha256), case.root())
     assert (objection is not None) == (case.code is not None)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +10,15 @@ import pytest
 from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import AttestError
 from attest.trust.root import TrustRoot
-from tests.differential.differences import DIFFERENCES, Case
-from tests.differential.javascript import PROGRAM, JavaScript, Question, installed
+from tests.differential.javascript import PROGRAM, JavaScript, Question
+from tests.differential.javascript_cases import (
+    BY_KEY,
+    CASES_ALSO,
+    OWN,
+    STRICTER_AT,
+    is_listed,
+    listed,
+)
 from tests.evidence import (
     ARTIFACT,
     ARTIFACT_DIGEST,
@@ -28,128 +31,15 @@ from tests.evidence import (
     verify,
 )
 from tests.mutation.kinds import EVERY_KIND, bundle_of
-from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.mutants import mutants
 from tests.real_bundles import CASES, REAL, RealCase
 
-PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENT = PROJECT / "docs" / "differences.md"
-EMBEDDED = PROJECT / "attest" / "trust" / "embedded" / "sigstore" / "trusted_root.json"
 SEED, EVERY = 20261121, 64
 #: Rekor v2 keeps envelopes in a form that this version does not know: see `envelopes-in-v2`.
 UNSUPPORTED = {"v2-tsa-pack", "v2-tsa-statement", "witnessed:v2-tsa-pack"}
 SUPPORTED = [kind for kind in EVERY_KIND if kind not in UNSUPPORTED]
 
 BY_IDENTITY = [name for name, code in CASES.items() if code != "untrusted_key"]
-
-#: JSON that is taken apart and put together wrongly; typing its every level would hide the cases.
-Json = dict[str, Any]
-
-
-def edited(kind: str, change: Callable[[Json], object], code: str | None) -> Case:
-    document = json.loads(sandbox_evidence().bundles[kind])
-    change(document)
-    return Case(
-        bundle=json.dumps(document).encode(),
-        trusted_root=sandbox_evidence().trusted_root,
-        code=code,
-    )
-
-
-def proof(document: Json) -> Json:
-    found = document["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
-    assert isinstance(found, dict)
-    return found
-
-
-def claimed_root() -> Case:
-    return edited(
-        "v1-message",
-        lambda bundle: proof(bundle).update(rootHash=b64encode(bytes(32)).decode()),
-        "invalid_inclusion_proof",
-    )
-
-
-def checkpoint_lines() -> Case:
-    def change(bundle: Json) -> None:
-        proof(bundle)["checkpoint"]["envelope"] += "no signature\n"
-
-    return edited("v1-message", change, "invalid_checkpoint")
-
-
-def media_type_prefix() -> Case:
-    def change(bundle: Json) -> None:
-        bundle["mediaType"] += "-not"
-
-    return edited("v1-message", change, "invalid_bundle_media_type")
-
-
-def trailing_bytes() -> Case:
-    def change(bundle: Json) -> None:
-        certificate = bundle["verificationMaterial"]["certificate"]
-        longer = b64decode(certificate["rawBytes"]) + b"\0"
-        certificate["rawBytes"] = b64encode(longer).decode()
-
-    return edited("v1-message", change, "invalid_certificate")
-
-
-def timestamp_certificates() -> Case:
-    def change(bundle: Json) -> None:
-        data = bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]
-        token = bytearray(b64decode(data["signedTimestamp"]))
-        # A date in the certificate that the token carries for convenience.
-        date = re.search(rb"\x17\x0d\d{12}Z", token)
-        assert date is not None
-        token[date.start() + 3] ^= 1
-        data["signedTimestamp"] = b64encode(token).decode()
-
-    return edited("v1-tsa-message", change, "invalid_timestamp")
-
-
-def no_message_digest() -> Case:
-    def change(bundle: Json) -> None:
-        del bundle["messageSignature"]["messageDigest"]
-
-    return edited("v1-message", change, None)
-
-
-def envelopes_in_v2() -> Case:
-    evidence = sandbox_evidence()
-    bundle = evidence.bundles["v2-tsa-statement"]
-    return Case(bundle=bundle, trusted_root=evidence.trusted_root, code=None)
-
-
-OWN: dict[str, Callable[[], Case]] = {
-    function.__name__.replace("_", "-"): function
-    for function in (
-        claimed_root,
-        checkpoint_lines,
-        media_type_prefix,
-        trailing_bytes,
-        timestamp_certificates,
-        no_message_digest,
-        envelopes_in_v2,
-    )
-}
-CASES_ALSO = {**DIFFERENCES, **OWN}
-
-#: Where a mutant that only `attest` rejects was changed, and our code; its name in the document.
-STRICTER_AT = {
-    ("inclusionProof.rootHash", "invalid_inclusion_proof"): "claimed-root",
-    ("inclusionProof.treeSize", "invalid_inclusion_proof"): "claimed-root",
-    ("checkpoint.envelope", "invalid_checkpoint"): "checkpoint-lines",
-    ("mediaType", "invalid_bundle_media_type"): "media-type-prefix",
-    ("rawBytes", "invalid_certificate"): "trailing-bytes",
-    ("signedTimestamp", "malformed_timestamp"): "timestamp-certificates",
-    ("signedTimestamp", "invalid_timestamp"): "timestamp-certificates",
-    ("logId.keyId", "untrusted_log"): "log-id",
-    ("tlogEntries.logIndex", "invalid_tlog_entry"): "v2-log-index",
-}
-
-
-@pytest.fixture(scope="module")
-def javascript() -> Iterator[JavaScript]:
-    with installed() as program:
-        yield program
 
 
 def question(
@@ -176,21 +66,13 @@ def code_of(data: bytes, content: PackContent | ArtifactContent, root: TrustRoot
     return None
 
 
-def listed() -> list[list[str]]:
-    """The names in the document's two lists: what only `attest` rejects, what only it accepts."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    sections = re.findall(r"(?ms)^## [^\n]*@sigstore/verify[^\n]*\n(.*?)(?=^## |\Z)", text)
-    entries = [re.findall(r"(?m)^- ([^:]+):", section) for section in sections]
-    return [re.findall("`(.+?)`", " ".join(names)) for names in entries]
-
-
 def test_the_document_lists_every_case_once() -> None:
     stricter, wider = listed()
     assert len({*stricter, *wider}) == len(stricter) + len(wider)
-    assert {*stricter, *wider} <= set(CASES_ALSO)
-    assert set(OWN) <= {*stricter, *wider}
+    assert {*stricter, *wider} <= {*CASES_ALSO, BY_KEY}
+    assert {*OWN, BY_KEY} <= {*stricter, *wider}
     assert all(CASES_ALSO[name]().code is not None for name in stricter)
-    assert all(CASES_ALSO[name]().code is None for name in wider)
+    assert all(CASES_ALSO[name]().code is None for name in wider if name != BY_KEY)
     assert set(STRICTER_AT.values()) <= set(stricter)
 
 
@@ -272,13 +154,6 @@ def test_of_each_single_change_both_say_the_same_or_it_is_listed(
     assert agreed > len(changed) // 2
 
 
-def is_listed(item: Mutant, code: str) -> bool:
-    """Whether it is a spelling that `attest` alone refuses, or a difference of the document."""
-    return code == "malformed_bundle" or any(
-        item.place.endswith(place) and code == known for place, known in STRICTER_AT
-    )
-
-
 if REAL.is_dir():  # where they are missing nothing is skipped, which `make test-extra` forbids
 
     @pytest.mark.extra
@@ -287,7 +162,7 @@ if REAL.is_dir():  # where they are missing nothing is skipped, which `make test
         case = RealCase.read(name)
         asked = Question(
             bundle=case.bundle.read_bytes(),
-            trusted_root=(case.trusted_root or EMBEDDED).read_bytes(),
+            trusted_root=case.trusted_root_bytes(),
             sha256=case.sha256,
             artifact=case.artifact.read_bytes(),
             identity=case.identity,
