@@ -199,4 +199,6 @@ def _returns_a_code_first(node: ast.FunctionDef) -> bool:
 
 def _returned(function: ast.FunctionDef) -> tuple[str, ...]:
     returns = [n.value for n in ast.walk(function) if isinstance(n, ast.Return)]
-    return _strings([value.elts[0] for value in returns if isinstance(value, ast.Tuple)])
+    # `return other or ("code", ...)` gives one as well.
+    given = [v for n in returns for v in (n.values if isinstance(n, ast.BoolOp) else [n])]
+    return _strings([value.elts[0] for value in given if isinstance(value, ast.Tuple)])

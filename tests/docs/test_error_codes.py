@@ -77,6 +77,7 @@ def test_every_class_stands_under_its_exit_code() -> None:
         ("def bad(code):\n    raise UsageError(code, 'x')\nbad('a_code')", "a_code"),
         ("class E:\n    def __init__(self, code): ...\nE('a_code')", "a_code"),
         ("def f() -> tuple[str, tuple[str, ...]]:\n    return 'a_code', ()", "a_code"),
+        ("def f() -> tuple[str, tuple[str, ...]]:\n    return x or ('a_code', ())", "a_code"),
     ],
 )
 def test_the_scan_finds_a_code(source: str, code: str) -> None:
