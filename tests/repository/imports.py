@@ -64,8 +64,7 @@ TABLE = (
     Row(modules=("engine", "engine.*"),
         attest=(*FORMATS, "subject", "verified", "trust", "trust.*", "engine", "engine.*"),
         others=("cryptography", "rfc3161_client")),
-    Row(modules=("policy.load",),
-        attest=(*VALUES, "keys", "verified", "policy", "policy.*"), others=("yaml",)),
+    Row(modules=("policy.nodes",), attest=("policy.rules",), others=("yaml",)),
     Row(modules=("policy.match",), attest=("policy.rules",), others=("re2",)),
     Row(modules=("policy", "policy.*"), attest=(*VALUES, "keys", "verified", "policy", "policy.*")),
     Row(modules=("report", "report.*"),  # the package itself for its version
