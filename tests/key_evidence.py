@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -161,8 +162,8 @@ def _bundle(
     instance: Instance,
     content: str,
     signature: bytes,
-    entry: dict[str, object],
-    signer: dict[str, object],
+    entry: Mapping[str, object],
+    signer: Mapping[str, object],
     *,
     stamped: bool,
 ) -> bytes:
