@@ -1,11 +1,13 @@
-"""Run every benchmark: `python -m bench [--rounds N] [--megabytes N] [--full]`."""
+"""Run every benchmark: `python -m bench [--rounds N] [--megabytes N] [--full] [--packs N]`."""
 
 import argparse
 
-from bench import packs, verify
+from bench import many, packs, verify
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 packs.add_options(parser)
+many.add_options(parser)
 args = parser.parse_args()
 verify.measure(args.rounds)
 packs.measure(args)
+many.measure(args)
