@@ -155,7 +155,7 @@ def _require_counted(source: _Source) -> None:
     stranger = source.decision.code == "certificate_identity_mismatch"
     raise PolicyViolation(
         source.decision.code or "policy_not_met",
-        "the source is signed, and by nobody who counts for the policy",
+        f"source {source.pack.stream!r} is signed, and by nobody who counts for the policy",
         where=source.place,
         rule="R-088b" if stranger else "step 8",
         hint="if you trust who signed it, name that signer too" if stranger else None,
