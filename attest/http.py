@@ -226,15 +226,15 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
         deadline: when to give up, on the clock of `time.monotonic`.
 
     Raises:
-        NetworkError: `insecure_scheme`, `network_unreachable`, `server_not_trusted`,
-            `unexpected_answer`; also while the body is read.
+        NetworkError: `insecure_scheme`, `invalid_uri`, `network_unreachable`,
+            `server_not_trusted`, `unexpected_answer`; also while the body is read.
     """
     from urllib.error import HTTPError
     from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
     from attest import __version__
 
-    where = redact_url(url)
+    where = redact_url(require_https(url))
     left = deadline - time.monotonic()
     if left <= 0:
         raise NetworkError("network_unreachable", "takes too long", where=where)
@@ -244,7 +244,7 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
         handlers.append(HTTPSHandler(context=_any_authority()))
     opener = build_opener(*handlers)
     request = Request(  # noqa: S310 - the scheme has been checked
-        require_https(url),
+        url,
         headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
     )
     try:
@@ -259,16 +259,19 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
 
 
 def require_https(url: str) -> str:
-    """The URL, if it is https, or http to a loopback address.
+    """The URL, if it is https, or http to a loopback address, and carries no credentials.
 
     Raises:
-        NetworkError: `insecure_scheme`.
+        NetworkError: `insecure_scheme`, `invalid_uri`.
     """
     try:
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+        parts = urlsplit(url)
+        host = parts.hostname
     except ValueError:
-        scheme, host = "", None
-    if host and (scheme == "https" or (scheme == "http" and is_loopback(url))):
+        raise NetworkError("invalid_uri", "is not a URL", hint="give an https URL") from None
+    if parts.username is not None or parts.password is not None:
+        raise NetworkError("invalid_uri", "carries credentials", where=redact_url(url))
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))):
         return url
     raise NetworkError(
         "insecure_scheme", "is not an https URL", where=redact_url(url), hint="give an https URL"
