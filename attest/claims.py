@@ -1,13 +1,15 @@
-"""Certificate to identity: the subject alternative name and Fulcio's claims, by one OID table."""
+"""Certificate to identity: its one name, Fulcio's claims by one OID table, and what names it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.asn1 import decode_der
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest.errors import MalformedEvidence
 
@@ -65,17 +67,68 @@ class CertificateIdentity:
     def principal(self) -> str:
         """What is counted: a person by folded e-mail, a workflow without its ref, else the subject.
 
+        Two spellings of one workflow must not count as two, so case folds and the workflow ends at
+        its first `@`: a branch may be named `a@b`.
+
         Source: design, section 7 "Principals".
         """
         if self.kind == "email":
             return f"email:{self.subject.casefold()}"
-        repository = self.claims.get("source-repository-identifier") or self.claims.get(
-            "source-repository-uri"
-        )
-        workflow = self.claims.get("build-signer-uri")
-        if repository and workflow:
-            return f"workflow:{self.issuer}#{repository}#{workflow.rpartition('@')[0] or workflow}"
-        return f"subject:{self.issuer}#{self.subject}"
+        number = self.claims.get("source-repository-identifier")
+        return self._workflow(number) if number else self.named_principal
+
+    @property
+    def named_principal(self) -> str:
+        """The principal with the repository's name in place of its id, which old CAs leave out."""
+        if self.kind == "email":
+            return self.principal
+        uri = self.claims.get("source-repository-uri")
+        # `https://HOST/NAME`; before 2023 the public CA wrote only the name, elsewhere.
+        name = uri.split("/", 3)[-1] if uri else self.claims.get("github-workflow-repository")
+        return self._workflow(name.lower()) if name else f"subject:{self.issuer}#{self.subject}"
+
+    def _workflow(self, repository: str) -> str:
+        signer = self.claims.get("build-signer-uri") or self.subject
+        return f"workflow:{self.issuer}#{repository}#{signer.partition('@')[0].lower()}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateFacts:
+    """A certificate that signed, as its DER; what names it is read when it is asked for."""
+
+    der: bytes
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the DER (32 raw bytes)."""
+        return hashlib.sha256(self.der).digest()
+
+    @property
+    def tbs_sha256(self) -> bytes:
+        """SHA-256 of the part that its CA signed (32 raw bytes)."""
+        return hashlib.sha256(self._certificate.tbs_certificate_bytes).digest()
+
+    @property
+    def spki(self) -> bytes:
+        """Its public key as DER SubjectPublicKeyInfo."""
+        key = self._certificate.public_key()
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def is_issued_as(self, name: str) -> bool:
+        """Whether `ISSUER#SERIAL` (RFC 4514 name, hex serial) names this certificate.
+
+        Raises:
+            ValueError: that is no such name.
+
+        Source: RFC 5280, section 4.1.2.2: issuer and serial number identify a certificate.
+        """
+        issuer, _, serial = name.rpartition("#")
+        wanted = x509.Name.from_rfc4514_string(issuer), int(serial, 16)
+        return wanted == (self._certificate.issuer, self._certificate.serial_number)
+
+    @property
+    def _certificate(self) -> x509.Certificate:
+        return x509.load_der_x509_certificate(self.der)
 
 
 def read_identity(certificate: x509.Certificate) -> CertificateIdentity:

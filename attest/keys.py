@@ -106,6 +106,15 @@ class PublicKey:
         """SHA-256 of the SPKI: the key id of ECDSA logs and CT logs (RFC 6962, section 3.2)."""
         return hashlib.sha256(self.spki).digest()
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id that names it, in hex: of the SPKI, and of an EC key's uncompressed point."""
+        key = load_der_public_key(self.spki)
+        point = b""
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return frozenset(hashlib.sha256(data).hexdigest() for data in (self.spki, point) if data)
+
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check a signature over a message.
 

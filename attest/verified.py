@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from attest.statement import Statement
 
 if TYPE_CHECKING:  # it loads the certificate library, which nobody needs who reads no certificate
-    from attest.claims import CertificateIdentity
+    from attest.claims import CertificateFacts, CertificateIdentity
 
 Status: TypeAlias = Literal["pass", "fail", "skip"]
 
@@ -66,13 +66,13 @@ class KeyIdentity:
 class VerifiedAttestation:
     """A signature that verified, with its signer, times and log entries.
 
-    Only `attest.engine.verify` makes one. `certificate_sha256` (raw bytes) is None where a key
-    signed. `statement` is None where an artifact's bytes were signed directly. `instance` names
-    the trust root that everything was checked under.
+    Only `attest.engine.verify` makes one. `certificate` is None where a key signed. `statement` is
+    None where an artifact's bytes were signed directly. `instance` names the trust root that
+    everything was checked under.
     """
 
     signer: CertificateIdentity | KeyIdentity
-    certificate_sha256: bytes | None
+    certificate: CertificateFacts | None
     statement: Statement | None
     times: tuple[VerifiedTime, ...]
     log_entries: tuple[VerifiedLogEntry, ...]
@@ -82,6 +82,11 @@ class VerifiedAttestation:
     def identity(self) -> CertificateIdentity | None:
         """Whom the certificate names; None where a key signed."""
         return None if isinstance(self.signer, KeyIdentity) else self.signer
+
+    @property
+    def certificate_sha256(self) -> bytes | None:
+        """SHA-256 of the certificate's DER (raw bytes); None where a key signed."""
+        return None if self.certificate is None else self.certificate.sha256
 
     @property
     def earliest_time(self) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from attest.bundle import UntrustedBundle
-from attest.claims import read_identity
+from attest.claims import CertificateFacts, read_identity
 from attest.engine.chain import VerifiedIssuer, attribute, load_leaf, verify_chain
 from attest.engine.content import ArtifactContent, PackContent, check_content
 from attest.engine.givenkey import attribute_key
@@ -101,7 +100,7 @@ def _by_certificate(
         signer = read_identity(leaf)
     return VerifiedAttestation(
         signer=signer,
-        certificate_sha256=hashlib.sha256(certificate).digest(),
+        certificate=CertificateFacts(der=certificate),
         statement=statement,
         times=proofs.times,
         log_entries=proofs.log_entries,
@@ -129,7 +128,7 @@ def _by_key(
         statement = check_content(bundle.content, content, limits=limits)
     return VerifiedAttestation(
         signer=KeyIdentity(key_id=key.key_id.hex()),
-        certificate_sha256=None,
+        certificate=None,
         statement=statement,
         times=proofs.times,
         log_entries=proofs.log_entries,
