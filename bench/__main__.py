@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import many, packs, verify
+from bench import copies, many, packs, verify
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 packs.add_options(parser)
@@ -10,4 +10,5 @@ many.add_options(parser)
 args = parser.parse_args()
 verify.measure(args.rounds)
 packs.measure(args)
+copies.measure(args)
 many.measure(args)
