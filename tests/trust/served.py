@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ NAME = "acme"
 FIRST = embedded_root("sigstore") or b""
 SECOND = embedded_root("staging") or b""
 TRUSTED_ROOT = "trusted_root.json"
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -20,11 +19,7 @@ from attest.trust.known import Places
 from attest.trust.load import AgeLimits, LoadedRoot, load_root
 from attest.trust.refresh import refresh_within
 from attest.trust.shipped import embedded_since
-from tests.trust.served import FIRST, NAME, SECOND, TRUSTED_ROOT, Served
-
-
-def digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+from tests.trust.served import FIRST, NAME, SECOND, TRUSTED_ROOT, Served, digest
 
 
 def public(places: Places, *, name: str = "sigstore", now: datetime | None = None) -> LoadedRoot:
