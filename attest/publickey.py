@@ -13,9 +13,7 @@ from attest.keys import PublicKey, UnsupportedKeyError
 #: A 4096-bit RSA key has 800 bytes of PEM.
 _MAX_BYTES = 65_536
 _LABELS = re.compile(r"-----BEGIN ([^\n-]*)-----")
-_PEM = re.compile(
-    r"\s*-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/\s]+={0,2})\s*-----END PUBLIC KEY-----\s*"
-)
+_BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 
 
 def load_public_key(path: Path | str) -> PublicKey:
@@ -45,12 +43,13 @@ def parse_public_key(data: bytes, *, where: str = "key") -> PublicKey:
     text = data.decode("utf-8", errors="replace")
     labels = _LABELS.findall(text)
     _refuse_others(labels, where)
-    match = _PEM.fullmatch(text)
-    if match is None:
+    block = text.strip()
+    if not (block.startswith(_BEGIN) and block.endswith(_END)):
         found = f"is PEM of {labels[0]!r}" if labels else "is not PEM"
         raise _invalid(f"{found}, not one block of PUBLIC KEY and nothing else", where)
+    body = "".join(block.removeprefix(_BEGIN).removesuffix(_END).split())
     try:
-        return PublicKey.from_der(b64decode("".join(match[1].split()), validate=True))
+        return PublicKey.from_der(b64decode(body, validate=True))
     except UnsupportedKeyError:
         raise UsageError(
             "unsupported_key_kind",
