@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from attest.keys import PublicKey
+if TYPE_CHECKING:  # who gives a key has loaded what reads keys
+    from attest.keys import PublicKey
 
 #: How a pattern is written: itself, with `*` and `**`, or as `{regex: …}`.
 PatternKind: TypeAlias = Literal["exact", "glob", "regex"]
@@ -90,8 +91,15 @@ class KeySigner:
     position: Position | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnySigner:
+    """Whoever signed: of `--unsafe-any-identity`, and never of a file."""
+
+    name: str
+
+
 #: Closed: a later kind of signer is a further member, and the type checker finds every place.
-SignerRule: TypeAlias = CertificateSigner | KeySigner
+SignerRule: TypeAlias = CertificateSigner | KeySigner | AnySigner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,12 +112,49 @@ class Requirement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StreamRule:
+    """The pack's stream must match one of these."""
+
+    any_of: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredicateTypeRule:
+    """The statement's predicate type must be one of these."""
+
+    any_of: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaxAgeRule:
+    """No more time may have passed since it was signed."""
+
+    limit: timedelta
+
+
+#: Closed, as `SignerRule` is.
+EvidenceRule: TypeAlias = StreamRule | PredicateTypeRule | MaxAgeRule
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceRules:
     """What must hold of the evidence itself; None asks nothing."""
 
     stream: tuple[Pattern, ...] | None = None
     predicate_types: tuple[str, ...] | None = None
     max_age: timedelta | None = None
+
+    @property
+    def rules(self) -> tuple[EvidenceRule, ...]:
+        """What is asked, rule by rule."""
+        rules: list[EvidenceRule] = []
+        if self.stream is not None:
+            rules.append(StreamRule(any_of=self.stream))
+        if self.predicate_types is not None:
+            rules.append(PredicateTypeRule(any_of=self.predicate_types))
+        if self.max_age is not None:
+            rules.append(MaxAgeRule(limit=self.max_age))
+        return tuple(rules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,12 +184,14 @@ class Revocations:
 class PolicyFile:
     """A policy file, read strictly; `sha256` is of its bytes, 32 raw ones.
 
+    Where options or a program say the same, there is no file, and both are None.
+
     `trust` names instances, or paths of trusted roots relative to the file. `log` and `timestamp`
     say whether signatures by keys need a log entry and a verified time; certificates always do.
     """
 
-    file: str
-    sha256: bytes
+    file: str | None
+    sha256: bytes | None
     signers: tuple[SignerRule, ...]
     require: tuple[Requirement, ...]
     trust: tuple[str, ...] = ("sigstore",)
@@ -156,3 +203,13 @@ class PolicyFile:
     timestamp: Literal["required", "optional"] = "required"
     others: Literal["report", "forbid"] = "report"
     revoked: Revocations = Revocations()
+
+    @property
+    def keys(self) -> tuple[PublicKey, ...]:
+        """The keys among its signers: whoever else signs by key is a stranger."""
+        return tuple(signer.key for signer in self.signers if isinstance(signer, KeySigner))
+
+    @property
+    def any_identity(self) -> bool:
+        """Whether some requirement is met by whoever signed."""
+        return any(isinstance(signer, AnySigner) for signer in self.signers)
