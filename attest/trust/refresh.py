@@ -66,7 +66,9 @@ def refresh(known: Known, places: Places, *, deadline: float) -> Refreshed:
 
     Raises:
         NetworkError, TrustError: the codes of `trust.update.fetch`; `trust_rollback`.
+        UsageError: `nothing_to_update`.
     """
+    _repository(known)
     cache = places.cache_of(known.name)
     if cache is None:
         return _fetched(known, None, None, deadline, "no cache folder is known; set HOME")
@@ -79,6 +81,17 @@ def refresh(known: Known, places: Places, *, deadline: float) -> Refreshed:
             raise
         seen, before = _kept(known, cache)
         return _fetched(known, before, seen, deadline, error.message)
+
+
+def _repository(known: Known) -> tuple[str, bytes]:
+    """Where an instance serves its metadata, and the TUF root to check it from."""
+    if known.url is None or known.anchor is None:
+        raise UsageError(
+            "nothing_to_update",
+            f"{known.name} was added as a file, which is not fetched",
+            hint=f"remove it and add it again: attest trust remove {known.name}",
+        )
+    return known.url, known.anchor
 
 
 def _refresh_locked(known: Known, cache: Cache, was: Seen | None, deadline: float) -> Refreshed:
@@ -94,7 +107,7 @@ def _kept(known: Known, cache: Cache) -> tuple[Seen | None, Replayed | None]:
     """The versions that may not be gone back on, and the cached state if it is sound."""
     seen = _seen(cache)
     try:
-        cached = cache.load(known.anchor or b"")
+        cached = cache.load(_repository(known)[1])
     except TrustError:
         return seen, None
     return seen, None if cached is None else cached.replayed
@@ -116,9 +129,8 @@ def _fetched(
 ) -> Refreshed:
     from attest.trust.update import fetch
 
-    if known.url is None or known.anchor is None:
-        raise UsageError("nothing_to_update", f"{known.name} is a file", hint="add it again")
-    replayed = fetch(known.url, known.anchor, before, deadline=deadline)
+    url, anchor = _repository(known)
+    replayed = fetch(url, anchor, before, deadline=deadline)
     if seen is not None:
         seen.check(replayed)
     checked = datetime.now(UTC).replace(microsecond=0)

@@ -62,7 +62,7 @@ def replay(anchor: bytes, read: Reader) -> Replayed:
     Args:
         anchor: a TUF root that is trusted already.
         read: gives `N.root.json`, `timestamp.json`, `N.snapshot.json`, `N.targets.json` and
-            `SHA256.NAME` of each target.
+            `DIGEST.NAME` of each target.
 
     Raises:
         TrustError: `trust_metadata_invalid`.
@@ -189,7 +189,8 @@ def _files(targets: Targets, take: Callable[[str], bytes]) -> dict[str, bytes]:
         if described is None:
             continue
         with _told(name):
-            data = take(f"{described.hashes['sha256']}.{name}")
+            # Of several digests the one that every client names the file by.
+            data = take(f"{min(described.hashes.items())[1]}.{name}")
             described.verify_length_and_hashes(data)
         files[name] = data
     if TRUSTED_ROOT not in files:
