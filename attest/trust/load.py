@@ -155,7 +155,9 @@ class _Loading:
                 f"the cached metadata of {self.known.name} expired on {expires}",
             )
         data = cached.replayed.files[TRUSTED_ROOT]
-        return replace(self._loaded(data, "cache", cached.seen.checked), replayed=cached.replayed)
+        # Expired metadata was never fetched as current, whatever date somebody wrote beside it.
+        since = min(cached.seen.checked, cached.replayed.expires)
+        return replace(self._loaded(data, "cache", since), replayed=cached.replayed)
 
     def _from_file(self, source: Source) -> LoadedRoot:
         if self.known.file is None:

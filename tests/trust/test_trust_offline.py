@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -217,6 +218,17 @@ def test_age_limits(filled: Served, days: int, limits: AgeLimits, outcome: str |
         return
     codes = {item.code for item in filled.load(offline=True, now=now, limits=limits).root.warnings}
     assert codes - {"trust_expired"} == ({outcome} if outcome else set())
+
+
+def test_a_date_written_into_the_cache_makes_nothing_younger(filled: Served) -> None:
+    path = filled.cache.folder / "seen.json"
+    seen = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**seen, "checked": "2099-01-01T00:00:00Z"}))
+    now = datetime.now(UTC)
+    assert filled.load(offline=True, now=now).root.age_seconds == 0
+    with pytest.raises(TrustError) as caught:
+        filled.load(offline=True, now=now + timedelta(days=30 + 731))
+    assert caught.value.code == "trust_too_old"
 
 
 def test_expired_metadata_is_told(filled: Served) -> None:
