@@ -47,7 +47,20 @@ if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is 
     from attest.engine.content import ArtifactContent, PackContent
     from attest.pack.integrity import Progress
     from attest.pack.reader import IntactPack, Pack
+    from attest.strictjson import JSON
     from attest.trust.root import TrustRoot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """An attestation that verified: as it was read, and what it was verified to say."""
+
+    file: str
+    source: bytes | JSON
+    bundle: UntrustedBundle
+    content: PackContent | ArtifactContent
+    verified: VerifiedAttestation
+
 
 STEP_PARSE = "1 parse"
 STEP_PACK = "0 pack"
@@ -99,6 +112,8 @@ class Judge:
     policy: Policy
     now: datetime
     limits: Limits
+    #: Gets everything that verifies, for a second opinion.
+    keep: Callable[[Accepted], None] | None = None
 
     def pack(self, named: NamedTarget, path: Path, progress: Progress | None) -> Report:
         """Judge every attestation inside a pack."""
@@ -140,11 +155,11 @@ class Judge:
     def _packed(self, name: str, read: Callable[[], bytes], content: PackContent) -> Judged:
         from attest.bundle import parse_bundle
 
-        return self._attestation(
-            name,
-            lambda: parse_bundle(read(), in_pack=True, where=name, limits=self.limits),
-            content,
-        )
+        def opened() -> tuple[bytes, UntrustedBundle]:
+            data = read()
+            return data, parse_bundle(data, in_pack=True, where=name, limits=self.limits)
+
+        return self._attestation(name, opened, content)
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the bundles of a file or digest, of which one that satisfies the policy will do."""
@@ -161,7 +176,7 @@ class Judge:
             report = report.failed(error)
             bundles = ()
         judged = [
-            self._attestation(item.name, partial(item.parse, self.limits), content)
+            self._attestation(item.name, partial(_opened, item, self.limits), content)
             for item in bundles
         ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
@@ -185,7 +200,7 @@ class Judge:
     def _attestation(
         self,
         file: str,
-        parse: Callable[[], UntrustedBundle],
+        opened: Callable[[], tuple[bytes | JSON, UntrustedBundle]],
         content: PackContent | ArtifactContent,
     ) -> Judged:
         from attest.engine.verify import verify_bundle
@@ -197,11 +212,21 @@ class Judge:
         kind: AttestationKind | None = None
         try:
             with trace.step(STEP_PARSE, rule="R-084"):
-                bundle = parse()
+                source, bundle = opened()
                 kind = "key" if bundle.certificate is None else "keyless"
             verified = verify_bundle(
                 bundle, content, self.root, trace, keys=self.policy.keys, limits=self.limits
             )
+            if self.keep is not None:
+                self.keep(
+                    Accepted(
+                        file=file,
+                        source=source,
+                        bundle=bundle,
+                        content=content,
+                        verified=verified,
+                    )
+                )
         except Untrusted as error:
             status, failure = "skip", error
         except UsageError as error:
@@ -306,6 +331,10 @@ def _read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
             where=str(path),
             hint="sign it first, or name its bundle with --bundle",
         ) from None
+
+
+def _opened(item: NamedBundle, limits: Limits) -> tuple[bytes | JSON, UntrustedBundle]:
+    return item.source, item.parse(limits)
 
 
 def _bundle_beside(named: NamedTarget) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.api.judge import Judge, assurance_of, intact_pack, with_pack
+from attest.api.judge import Accepted, Judge, assurance_of, intact_pack, with_pack
 from attest.api.target import NamedTarget, name_target
 from attest.engine.trace import Trace
 from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
@@ -68,6 +68,7 @@ def examine(
     now: datetime | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    cross_check: bool = False,
 ) -> Report:
     """As `verify`, but a verdict is only in the report; without a policy, integrity alone.
 
@@ -79,6 +80,7 @@ def examine(
         now: as for `verify`.
         limits: as for `verify`.
         progress: as for `verify`.
+        cross_check: have `sigstore`'s verifier confirm what is accepted.
 
     Raises:
         UsageError: `file_not_found`, `bundle_not_found`, `integrity_needs_pack`, …: no verdict.
@@ -93,11 +95,24 @@ def examine(
     from attest.trust.root import TrustRoot
 
     root = trust or TrustRoot.embedded("sigstore")
-    judge = Judge(root=root, policy=policy, now=now or datetime.now(UTC), limits=limits)
+    accepted: list[Accepted] = []
+    judge = Judge(
+        root=root,
+        policy=policy,
+        now=now or datetime.now(UTC),
+        limits=limits,
+        keep=accepted.append if cross_check else None,
+    )
     if named.kind == "pack" and named.path is not None:
         _refuse_bundle(bundle)
-        return judge.pack(named, named.path, progress)
-    return judge.artifact(named, None if bundle is None else Path(bundle))
+        report = judge.pack(named, named.path, progress)
+    else:
+        report = judge.artifact(named, None if bundle is None else Path(bundle))
+    if not cross_check:
+        return report
+    from attest.api.crosscheck import cross_checked
+
+    return cross_checked(report, accepted, root)
 
 
 def _refuse_bundle(bundle: str | os.PathLike[str] | None) -> None:

@@ -67,6 +67,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=jobs_of,
         help="processes for many targets (default: one per core from 64 targets on)",
     )
+    parser.add_argument(
+        "--cross-check",
+        action="store_true",
+        help="have sigstore's own verifier confirm what is accepted, or give no verdict",
+    )
     add_threshold_options(parser)
     add_trust_options(parser)
 
@@ -82,12 +87,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if policy is None:
         refuse_trust_options(args)
         refuse_thresholds(args)
+        if args.cross_check:
+            raise UsageError("invalid_usage", "--integrity-only looks at no signature")
     else:
         trust = requiring(args, trust_of(args, context))
     verification = Verification(
         policy=policy,
         trust=trust,
         bundle=args.bundle,
+        cross_check=args.cross_check,
         limits=context.settings.limits,
         form=Form.of(context),
     )

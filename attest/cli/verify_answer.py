@@ -66,6 +66,7 @@ class Verification:
     policy: Policy | None
     trust: TrustRoot | None
     bundle: str | None
+    cross_check: bool
     limits: Limits
     form: Form
 
@@ -82,6 +83,7 @@ class Verification:
                 bundle=self.bundle,
                 limits=self.limits,
                 progress=progress,
+                cross_check=self.cross_check,
             )
         except AttestError as error:
             report = no_verdict(named.name, self.policy, error)

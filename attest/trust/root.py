@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -102,6 +103,8 @@ class TrustRoot:
     ct_logs: tuple[Log, ...]
     authorities: tuple[Authority, ...]
     timestamp_authorities: tuple[Authority, ...]
+    #: The `trusted_root.json` itself, for another verifier.
+    document: bytes = field(repr=False)
     #: Seconds since it was last known to be current; None where nobody can know.
     age_seconds: int | None = None
     #: What the reader of a verdict under it should know.
@@ -198,8 +201,10 @@ _CONFIG_MEDIA_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
 def _parse(value: JSON, data: bytes, profile: InstanceProfile, where: str) -> TrustRoot:
     root = Members(value, where=where, code=_CODE)
+    document = data
     if root.raw("mediaType") == _CONFIG_MEDIA_TYPE:
         config, root = root, root.members("trustedRoot")
+        document = json.dumps(config.raw("trustedRoot")).encode()
         config.raw("signingConfig")
         config.no_others()
     media_type = root.string("mediaType", "")
@@ -219,6 +224,7 @@ def _parse(value: JSON, data: bytes, profile: InstanceProfile, where: str) -> Tr
         ct_logs=ct_logs,
         authorities=authorities,
         timestamp_authorities=timestamp_authorities,
+        document=document,
     )
 
 
