@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attest.api.verify import examine
 from attest.errors import MalformedEvidence, PolicyViolation, Untrusted
 from attest.limits import Limits
 from attest.policy.model import AnyOf, Policy, Signer
 from attest.report.model import Report
 from attest.statement import pack_statement
+from attest.trust.root import TrustWarning
 from tests.engine.merged_evidence import (
     ALL,
+    LATER,
     MERGER,
     Make,
     edited,
@@ -37,7 +41,7 @@ from tests.engine.merged_evidence import (
     verdict,
 )
 from tests.engine.virtual_evidence import ISSUER, V1_DSSE, V1_MESSAGE, entry_of
-from tests.engine.virtual_instance import ELSEWHERE, MINUTE, NOW, b64
+from tests.engine.virtual_instance import ELSEWHERE, MINUTE, NOW, ROOT, b64
 from tests.pack.merging import digest_of, made, merged, refused, rewritten
 
 
@@ -245,6 +249,13 @@ def test_an_unsigned_source_is_reported_with_a_warning(tmp_path: Path) -> None:
     (warning,) = report.warnings
     assert warning.code == "unsigned_source"
     assert warning.message.startswith("2 of 3 sources ")
+
+
+def test_other_warnings_are_kept(tmp_path: Path) -> None:
+    old = replace(ROOT, warnings=(TrustWarning(code="stale_trust", message="old"),))
+    path = sign_whole(merge_of(tmp_path, {"api": [], "web": [good]}), MERGER)
+    report = examine(path, policy=ALL, trust=old, now=LATER)
+    assert [item.code for item in report.warnings] == ["stale_trust", "unsigned_source"]
 
 
 def test_a_time_in_the_future_does_not_count_for_a_source(tmp_path: Path) -> None:
