@@ -202,8 +202,20 @@ def _export(args: argparse.Namespace, context: Context) -> int:
     for item in loaded.root.warnings:
         context.say(f"warning: {escape(item.message, limit=2000)}")
     context.result(f"{escape(out)}: sha256:{digest}")
-    context.say(f"there: attest verify … --trusted-root {escape(Path(out).name)}")
+    context.say(f"there: {_use_elsewhere(loaded.root.profile, Path(out).name)}")
     return EXIT_OK
+
+
+def _use_elsewhere(profile: InstanceProfile, file: str) -> str:
+    """The command for an exported root: by its file alone it is held to everything."""
+    relaxed = [
+        option
+        for option, least in (("--no-sct", profile.min_scts), ("--no-log", profile.min_log_entries))
+        if least < 1
+    ]
+    if not relaxed:
+        return f"attest verify … --trusted-root {escape(file)}"
+    return f"attest trust add NAME {escape(file)} {' '.join(relaxed)}"
 
 
 def _add(args: argparse.Namespace, context: Context) -> int:

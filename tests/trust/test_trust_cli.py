@@ -171,6 +171,14 @@ def test_what_was_exported_verifies_elsewhere(run: Run, served: Served, root: st
     assert run("trust", "export", "acme-tuf", "air.json", "--replace").code == 0
 
 
+def test_a_relaxed_root_is_exported_with_what_makes_it_useful(run: Run, file: str) -> None:
+    run("trust", "add", "acme", file, "--no-log")
+    assert (
+        "attest trust add NAME air.json --no-log\n"
+        in run("trust", "export", "acme", "air.json").err
+    )
+
+
 def test_a_name_belongs_to_one_instance(run: Run, file: str) -> None:
     assert run("trust", "add", "acme", file).code == 0
     assert code_of(run("trust", "add", "acme", file)) == "instance_exists"
