@@ -127,6 +127,8 @@ def _signer(verified: VerifiedAttestation) -> Iterator[str]:
         else:
             index = "" if entry.index is None else f", index {entry.index}"
             yield f"    log: {escape(entry.origin)}{index}"
+    if not verified.log_entries:
+        yield "    log: none: not logged, and so not Level 2"
     if verified.statement is not None:
         yield f"    predicate type: {escape(verified.statement.predicate_type)}"
 

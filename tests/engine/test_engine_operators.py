@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from attest.api.verify import examine
 from attest.errors import AttestError, TrustError, Untrusted, VerificationFailed
+from attest.report.json import render as render_json
+from attest.report.text import render
 from attest.trust.root import TrustRoot
 from tests.engine.log_edits import CHECKPOINT, SET, Edit, Verdict, verdict
+from tests.engine.test_verify_targets import ANA, LATER, file_with
 from tests.engine.virtual_evidence import (
     V1_DSSE,
     V2_DSSE,
@@ -370,3 +376,12 @@ def test_what_such_a_profile_still_refuses(name: str) -> None:
     with pytest.raises(AttestError) as caught:
         verify(evidence.build(), root=GITHUB)
     assert (type(caught.value), caught.value.code) == expected
+
+
+def test_the_report_says_that_nothing_was_logged(tmp_path: Path) -> None:
+    path = file_with(tmp_path, ARTIFACT_ATTESTATION.build())
+    report = examine(path, policy=ANA, trust=GITHUB, now=LATER)
+    assert report.result == "pass"
+    assert "log: none" in render(report)
+    (attestation,) = json.loads(render_json(report))["attestations"]
+    assert (attestation["log"], attestation["level2"]) == (None, False)

@@ -96,6 +96,32 @@ def _local_time(report: dict[str, Any]) -> None:
     report["attestations"][0]["signed_at"][0]["time"] = "2026-01-01T00:00:00+01:00"
 
 
+BY_KEY = {"kind": "key", "identity": None, "issuer": None, "claims": None, "key_id": "0" * 64}
+
+
+def _signer(**changes: object) -> Callable[[dict[str, Any]], None]:
+    """Make its attestation one that a key signed, and change it."""
+
+    def spoil(report: dict[str, Any]) -> None:
+        report["attestations"][0] |= BY_KEY | changes
+
+    return spoil
+
+
+def _not_logged(*, level2: bool) -> Callable[[dict[str, Any]], None]:
+    def spoil(report: dict[str, Any]) -> None:
+        report["attestations"][0] |= {"log": None, "level2": level2}
+
+    return spoil
+
+
+@pytest.mark.parametrize("change", [_signer(), _not_logged(level2=False)], ids=["key", "no log"])
+def test_a_report_may_tell_of_keys_and_of_no_log(change: Callable[[dict[str, Any]], None]) -> None:
+    report = copy.deepcopy(PASSED)
+    change(report)
+    VALIDATOR.validate(report)
+
+
 def _unknown_member(report: dict[str, Any]) -> None:
     report["verified"] = True
 
@@ -136,7 +162,7 @@ def _source_with_a_broken_attestation(report: dict[str, Any]) -> None:
     _source()(report)
     broken = copy.deepcopy(report["attestations"][0]) | {
         "status": "fail", "principal": None, "identity": None, "issuer": None, "claims": None,
-        "predicate_type": None, "signed_at": [], "log": None, "level2": False,
+        "key_id": None, "predicate_type": None, "signed_at": [], "log": None, "level2": False,
     }  # fmt: skip
     report["pack"]["sources"][0]["attestations"].append(broken)
 
@@ -166,6 +192,14 @@ def test_a_report_may_tell_of_sources(change: dict[str, Any]) -> None:
         _source(status="unsigned"),
         _source(status="unsigned", matched=[]),
         _source(verified=True),
+        _signer(kind="keyless"),
+        _signer(identity="ana@acme.example"),
+        _signer(issuer="https://issuer.example"),
+        _signer(claims={}),
+        _signer(key_id=None),
+        _signer(key_id="a key"),
+        _signer(principal=None),
+        _not_logged(level2=True),
         _sources_missing,
         _source_with_a_broken_attestation,
         _integrity_with_sources,
