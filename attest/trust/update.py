@@ -22,7 +22,7 @@ from tuf.api.exceptions import (
 )
 from tuf.ngclient import FetcherInterface, Updater
 
-from attest.errors import NetworkError, TrustError
+from attest.errors import NetworkError, TrustError, UsageError
 from attest.http import download, redact_url, require_https
 from attest.trust.replay import SIGNING_CONFIG, TIMESTAMP, TRUSTED_ROOT, Reader, Replayed, replay
 
@@ -45,10 +45,11 @@ def fetch(url: str, anchor: bytes, before: Replayed | None, *, deadline: float) 
         NetworkError: `insecure_scheme`, `network_unreachable`, `server_not_trusted`,
             `unexpected_answer`.
         TrustError: `trust_metadata_expired`, `trust_metadata_invalid`, `trust_rollback`.
+        UsageError: `unwritable_file` where there is no temporary folder.
     """
     require_https(url)
     logging.getLogger("tuf").setLevel(logging.CRITICAL)  # it tells by exceptions all the same
-    with tempfile.TemporaryDirectory(prefix="attest-trust-") as name, _told(url):
+    with _told(url), tempfile.TemporaryDirectory(prefix="attest-trust-") as name:
         folder = Path(name)
         (folder / "root_history").mkdir()
         (folder / "targets").mkdir()
@@ -133,6 +134,12 @@ def _told(url: str) -> Iterator[None]:
         raise TrustError("trust_metadata_invalid", _text(error), where=where, hint=_ASK) from None
     except DownloadError as error:
         raise NetworkError("unexpected_answer", _text(error), where=where) from None
+    except OSError as error:  # the network's own have become ours already
+        raise UsageError(
+            "unwritable_file",
+            f"no temporary folder to work in: {error.strerror or error}",
+            hint="make room, or set TMPDIR",
+        ) from None
 
 
 def _text(error: Exception) -> str:

@@ -7,10 +7,11 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,13 @@ def test_a_home_that_does_not_exist_is_made(served: Served, tmp_path: Path) -> N
     places = Places(cache=cache, registered=served.places.registered)
     refresh_within(served.known, places, seconds=20)
     assert (cache / NAME / "seen.json").is_file()
+
+
+def test_without_a_temporary_folder_what_is_there_decides(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.load()
+    monkeypatch.setattr(tempfile, "tempdir", str(served.folder / "none"))
+    loaded = served.load(now=datetime.now(UTC) + timedelta(days=2))
+    assert [item.code for item in loaded.root.warnings] == ["trust_refresh_failed"]
+    assert "unwritable_file" in loaded.root.warnings[0].message
