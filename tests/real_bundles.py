@@ -30,7 +30,7 @@ CASES: dict[str, str | None] = {
     "rekor2-happy-path": None,
     "inclusion-proof-corrupted-hash_fail": "invalid_inclusion_proof",
     "signature-mismatch_fail": "signature_invalid",
-    "managed-key-happy-path": "untrusted_key",  # keys are given by a later option
+    "managed-key-happy-path": "untrusted_key",  # named by no identity; see the tests of its key
 }
 
 needs_real_bundles = pytest.mark.skipif(
