@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import compress
 from typing import Never, TypeAlias
 
 from attest.errors import MalformedEvidence
@@ -17,6 +18,7 @@ from attest.limits import DEFAULT_LIMITS, MAX_SAFE_INTEGER
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_CONTAINERS = frozenset({dict, list})
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -138,7 +140,7 @@ def check_depth(value: JSON, *, max_depth: int, where: str) -> None:
     Raises:
         MalformedEvidence: `json_too_deep`.
     """
-    level = [value] if isinstance(value, dict | list) else []
+    level: list[JSON] = [value] if isinstance(value, dict | list) else []
     depth = 0
     while level:
         depth += 1
@@ -148,10 +150,12 @@ def check_depth(value: JSON, *, max_depth: int, where: str) -> None:
             )
         children: list[JSON] = []
         for item in level:
-            children += item.values() if isinstance(item, dict) else item
-        if {dict, list}.isdisjoint(map(type, children)):  # as it is where most values are
-            return
-        level = [child for child in children if isinstance(child, (dict, list))]
+            if isinstance(item, dict):
+                children += item.values()
+            elif isinstance(item, list):
+                children += item
+        # A manifest may have a hundred thousand: they are sorted out without a step for each.
+        level = list(compress(children, map(_CONTAINERS.__contains__, map(type, children))))
 
 
 def _check_strings(value: JSON, *, where: str) -> None:
