@@ -77,6 +77,9 @@ def code_of(ended: Ended) -> str:
 def test_a_file_is_added_used_shown_and_removed(run: Run, file: str) -> None:
     assert run("trust", "add", "acme", file).code == 0
     Path(file).unlink()  # it was copied
+    text = run("verify", *EVIDENCE, "--instance", "acme").out
+    digest = hashlib.sha256(FIRST).hexdigest()
+    assert f"trust root: acme (sha256:{digest}, known to be current 0 days ago)" in text
     verified = run("verify", *EVIDENCE, "--instance", "acme", "--output", "json")
     assert verified.code == 0
     trust = verified.json["trust"]

@@ -12,6 +12,7 @@ from attest.sandbox.tuf import Role
 from attest.trust.known import known_of
 from attest.trust.refresh import refresh_within
 from attest.trust.registry import Registered
+from attest.trust.replay import is_expired, replay
 from attest.trust.store import Seen
 from tests.trust.served import FIRST, NAME, SECOND, TRUSTED_ROOT, Served, digest
 
@@ -273,3 +274,26 @@ def test_a_repository_that_is_not_https_is_not_asked(served: Served) -> None:
     with pytest.raises(NetworkError) as caught:
         refresh_within(known_of(plain), served.places, seconds=20)
     assert caught.value.code == "insecure_scheme"
+
+
+#: What only a first look cannot know, or only the fetching judges: dates, versions seen, sizes.
+REPLAYED = {case for case in BAD if case.startswith(("expired", "oversized"))} | UNKNOWABLE
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_the_replay_alone_refuses_it_too(served: Served, case: str) -> None:
+    """As from a cache into which somebody wrote what the repository serves now."""
+    served.repository.publish()
+    BAD[case][0](served)
+
+    def read(name: str) -> bytes | None:
+        paths = (served.repository.directory / name, served.repository.directory / "targets" / name)
+        return next((path.read_bytes() for path in paths if path.is_file()), None)
+
+    if case in REPLAYED:
+        found = replay(served.repository.root, read)
+        assert is_expired(found, datetime.now(UTC)) is case.startswith("expired")
+        return
+    with pytest.raises(TrustError) as caught:
+        replay(served.repository.root, read)
+    assert caught.value.code == "trust_metadata_invalid"
