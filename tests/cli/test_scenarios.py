@@ -13,6 +13,7 @@ import pytest
 
 from attest.cli.main import main
 from attest.sandbox import Sandbox
+from tests.cli.key_signed import sign_by_key
 from tests.cli.planted import plant
 from tests.cli.scenario import Command, Directive, matches, parse
 
@@ -61,6 +62,7 @@ class Stage:
             "cut": lambda: write(Path(first), Path(first).read_bytes()[: int(rest)]),
             "grow": lambda: write(Path(first), Path(first).read_bytes() + b" " * int(rest)),
             "plant": lambda: plant(Path(first), rest),
+            "key-signed": lambda: sign_by_key(Path(first)),
             "env": lambda: self.set_variable(*directive.text.split("=", 1)),
             "sandbox": self.enter_sandbox,
             "workflow": self.enter_workflow,
