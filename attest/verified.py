@@ -15,8 +15,20 @@ Status: TypeAlias = Literal["pass", "fail", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """A value that a check looked at, and what it had to be where that is one value or a few."""
+
+    what: str
+    found: str
+    wanted: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One check that was made: its name, verdict, and what was seen."""
+    """One check that was made: its name, verdict, and what was seen.
+
+    `compared` and `seconds` are there only where an explanation was asked for.
+    """
 
     check: str
     status: Status
@@ -24,6 +36,8 @@ class Check:
     rule: str | None = None
     where: str | None = None
     detail: str | None = None
+    compared: tuple[Compared, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

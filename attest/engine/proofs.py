@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from attest.bundle import UntrustedBundle
+from attest.engine.explain import explain_entry, explain_timestamp, explain_windows
 from attest.engine.log import LoggedEntry, check_window, verify_entry
 from attest.engine.logbody import Binding
 from attest.engine.timestamp import verify_timestamp
@@ -57,6 +58,8 @@ def verify_proofs(
     times = _times(bundle, logged, root, profile, trace)
     with trace.step(STEP_LOG, rule="R-086") as step:
         for item in logged:
+            if step.explains:
+                explain_windows(step, item.logs, item.time or times[0].time)
             check_window(item, times[0].time, where="tlogEntries")
         step.detail = "valid at that time"
     return Proofs(log_entries=tuple(item.entry for item in logged), times=times)
@@ -74,6 +77,8 @@ def _log_entries(
     for entry in bundle.entries:
         try:
             with trace.step(STEP_LOG, rule="R-086") as step:
+                if step.explains:
+                    explain_entry(step, entry, root.logs)
                 item = verify_entry(entry, binding, root.logs)
                 step.where = entry.where
                 step.detail = item.entry.origin or "promise"
@@ -112,7 +117,9 @@ def _times(
     for position, data in enumerate(bundle.timestamps):
         where = f"rfc3161Timestamps[{position}]"
         try:
-            with trace.step(STEP_TIMES) as step:
+            with trace.step(STEP_TIMES, rule="step 2") as step:
+                if step.explains:
+                    explain_timestamp(step, bundle.signature, root.timestamp_authorities)
                 proven, operator = verify_timestamp(
                     data, bundle.signature, root.timestamp_authorities, where=where
                 )

@@ -13,6 +13,12 @@ from attest.bundle import UntrustedBundle
 from attest.claims import CertificateFacts, read_identity
 from attest.engine.chain import VerifiedIssuer, attribute, load_leaf, verify_chain
 from attest.engine.content import ArtifactContent, PackContent, check_content
+from attest.engine.explain import (
+    explain_chain,
+    explain_content,
+    explain_issuer,
+    explain_signature,
+)
 from attest.engine.givenkey import attribute_key
 from attest.engine.logbody import Binding
 from attest.engine.proofs import verify_proofs
@@ -84,18 +90,26 @@ def _by_certificate(
     # stranger's, however its other parts look.
     with trace.step(STEP_ISSUER, rule="R-085") as step:
         leaf = load_leaf(certificate)
+        if step.explains:
+            explain_issuer(step, leaf, root.authorities)
         authorities = attribute(leaf, root.authorities)
         step.detail = f"certificate {leaf.serial_number:x} of {authorities[0].uri}"
-    with trace.step(STEP_SIGNATURE, rule="R-088"):
+    with trace.step(STEP_SIGNATURE, rule="R-088") as step:
         key = _public_key(leaf)
+        if step.explains:
+            explain_signature(step, bundle, key)
         signed = _signed(bundle, key, content)
     binding = Binding(certificate=leaf, key=key, signature=bundle.signature, content=signed)
     proofs = verify_proofs(bundle, binding, root, root.profile, trace)
     issuer = _chain(leaf, authorities, proofs.times, trace)
-    with trace.step(STEP_SCT) as step:
+    with trace.step(STEP_SCT, rule="step 4") as step:
+        if step.explains:
+            step.compare("known CT logs", [log.log_id.hex() for log in root.ct_logs])
         count = verify_scts(leaf, issuer, root.ct_logs, minimum=root.profile.min_scts)
         step.detail = f"{count} CT logs"
-    with trace.step(STEP_CONTENT):
+    with trace.step(STEP_CONTENT, rule="step 7") as step:
+        if step.explains:
+            explain_content(step, bundle.content, content)
         statement = check_content(bundle.content, content, limits=limits)
         signer = read_identity(leaf)
     return VerifiedAttestation(
@@ -120,11 +134,15 @@ def _by_key(
     with trace.step(STEP_KEY, rule="R-085") as step:
         key = attribute_key(bundle, keys, _digest_of(content))
         step.detail = f"key {key.key_id.hex()}"
-    with trace.step(STEP_SIGNATURE, rule="R-088"):
+    with trace.step(STEP_SIGNATURE, rule="R-088") as step:
+        if step.explains:
+            explain_signature(step, bundle, key)
         signed = _signed(bundle, key, content)
     binding = Binding(certificate=None, key=key, signature=bundle.signature, content=signed)
     proofs = verify_proofs(bundle, binding, root, _of_keys(root.profile), trace)
-    with trace.step(STEP_CONTENT):
+    with trace.step(STEP_CONTENT, rule="step 7") as step:
+        if step.explains:
+            explain_content(step, bundle.content, content)
         statement = check_content(bundle.content, content, limits=limits)
     return VerifiedAttestation(
         signer=KeyIdentity(key_id=key.key_id.hex()),
@@ -174,6 +192,8 @@ def _chain(
 ) -> VerifiedIssuer:
     moments: list[datetime] = [item.time for item in times]
     with trace.step(STEP_CHAIN, rule="R-085") as step:
+        if step.explains:
+            explain_chain(step, leaf, authorities, moments)
         issuer = verify_chain(leaf, authorities, moments)
         step.detail = f"valid at {len(moments)} verified times"
     return issuer
