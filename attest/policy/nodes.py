@@ -41,7 +41,7 @@ _HIDDEN = re.compile(
 )
 _BREAK = re.compile(r"\r\n|\r|\n")
 #: A directive stands before the document, after nothing but comments.
-_DIRECTIVE = re.compile(r"(?:[ ]*(?:#[^\r\n]*)?[\r\n])*%")
+_DIRECTIVE = re.compile(r"(?:[ ]*+(?:#[^\r\n]*+)?[\r\n])*+[ ]*%")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTE = "put it in quotes: a pattern that begins with *, as every text with a special sign first"
 
