@@ -210,6 +210,13 @@ def promise_alone() -> Case:
     return edit.case(None)
 
 
+def proof_without_promise() -> Case:
+    edit = _Edit("v1-tsa")
+    edit.as_chain("0.1")
+    del edit.entry["inclusionPromise"]
+    return edit.case(None)
+
+
 def several_log_entries() -> Case:
     evidence = sandbox_evidence()
     return Case(bundle=evidence.twice_logged, trusted_root=evidence.trusted_root, code=None)
@@ -242,6 +249,7 @@ DIFFERENCES: dict[str, Callable[[], Case]] = {
         chain_in_v03,
         superfluous_certificates,
         promise_alone,
+        proof_without_promise,
         several_log_entries,
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 
 import pytest
@@ -66,6 +67,34 @@ def test_both_reject_it_under_another_root(kind: str) -> None:
     public = resources.files("attest").joinpath(EMBEDDED).read_bytes()
     peer = Peer(public, identity=PERSON, issuer=PERSON_ISSUER)
     assert peer.objection(bundle, digest_of(kind)) is not None
+
+
+def in_version(bundle: bytes, version: str) -> bytes:
+    """The bundle as clients of that version wrote it: the certificate in a chain."""
+    document = json.loads(bundle)
+    material = document["verificationMaterial"]
+    material["x509CertificateChain"] = {"certificates": [material.pop("certificate")]}
+    document["mediaType"] = f"application/vnd.dev.sigstore.bundle+json;version={version}"
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+@pytest.mark.parametrize("kind", ["v1-message", "v1-statement", "v1-tsa-message"])
+def test_both_agree_on_older_bundles(kind: str, version: str) -> None:
+    evidence = sandbox_evidence()
+    peer = Peer(evidence.trusted_root, identity=PERSON, issuer=PERSON_ISSUER)
+    good = in_version(evidence.bundles[kind], version)
+    content = evidence.content(kind)
+    assert not rejected(good, content, evidence.root())
+    assert peer.objection(good, digest_of(kind)) is None
+    unproven = json.loads(good)
+    del unproven["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+    cases = [good.replace(b";version=0.", b";version=1.")]
+    if version != "0.1":  # docs/differences.md, `promise-alone`
+        cases.append(json.dumps(unproven).encode())
+    for bad in cases:
+        assert rejected(bad, content, evidence.root())
+        assert peer.objection(bad, digest_of(kind)) is not None
 
 
 @needs_real_bundles
