@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SOURCES := attest tests $(wildcard bench)
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-full test-extra fuzz lint format bench lock clean
+.PHONY: demo test test-full test-extra fuzz lint format bench schema lock clean
 
 demo: $(READY)
 	@$(BIN)/attest demo
@@ -41,6 +41,10 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench
+
+# The JSON Schema of policies, from the table that loads them.
+schema: $(READY)
+	@$(BIN)/python .ci/policy_schema.py
 
 lock:
 	@.ci/lock
