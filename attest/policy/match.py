@@ -17,7 +17,7 @@ MAX_PATTERN = 1_000
 #: Claims are names, paths and URLs; what is longer is a pattern's only to match exactly.
 MAX_VALUE = 8_192
 #: Bytes for one compiled pattern; RE2 refuses what needs more, and `x{9}{9}{9}` needs much.
-_MAX_MEMORY = 1 << 20
+_MAX_MEMORY = 1 << 18
 
 
 def check_pattern(pattern: Pattern) -> None:

@@ -34,6 +34,8 @@ _CORE: tuple[tuple[ScalarKind, re.Pattern[str]], ...] = (
     ("float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")),
     ("float", re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")),
 )
+#: With what everything begins that is not text; most scalars need no further look.
+_NOT_ONLY_TEXT = frozenset("~nNtTfF+-.0123456789")
 #: Controls, line breaks that only old YAML knows, and marks that make text read otherwise than it
 #: is: nobody could review it.
 _HIDDEN = re.compile(
@@ -198,6 +200,8 @@ def _hint(problem: str, context: str) -> str | None:
 
 
 def _kind(plain: str) -> ScalarKind:
+    if plain and plain[0] not in _NOT_ONLY_TEXT:
+        return "text"
     return next((kind for kind, form in _CORE if form.fullmatch(plain)), "text")
 
 
