@@ -6,8 +6,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from attest.api.target import BUNDLE_SUFFIX, name_target, read_bundle
-from attest.bundle import UntrustedBundle, UntrustedLogEntry, parse_bundle
+from attest.api.bundles import NamedBundle, read_bundles
+from attest.api.target import BUNDLE_SUFFIX, name_target
+from attest.bundle import UntrustedBundle, UntrustedLogEntry
 from attest.claims import read_identity
 from attest.dsse import UntrustedEnvelope
 from attest.engine.chain import load_leaf
@@ -40,30 +41,32 @@ def inspect(target: str | os.PathLike[str], *, limits: Limits | None = None) -> 
     beside = Path(f"{named.path}{BUNDLE_SUFFIX}")
     # `Path.exists` raises for names that are too long and folders that are closed to us.
     path = beside if os.path.exists(beside) else named.path  # noqa: PTH110
-    data = read_bundle(path, limit=limits.max_bundle_bytes)
-    bundle = _claimed(str(path), data, limits)
-    return Inspection(target=named.name, manifest=None, manifest_digest=None, bundles=(bundle,))
+    bundles = tuple(_claimed(item, limits) for item in read_bundles(path, limits))
+    return Inspection(target=named.name, manifest=None, manifest_digest=None, bundles=bundles)
 
 
 def _pack(pack: Pack, name: str, limits: Limits) -> Inspection:
     bundles = tuple(
-        _claimed(entry, pack.read_attestation(entry), limits) for entry in pack.attestation_names
+        _claimed(NamedBundle(name=entry, source=pack.read_attestation(entry)), limits)
+        for entry in pack.attestation_names
     )
     return Inspection(
         target=name,
         manifest=pack.manifest,
         manifest_digest=pack.manifest_digest,
         bundles=bundles,
-        carried=tuple(_claimed(item.place, item.data, limits) for item in carried(pack.manifest)),
+        carried=tuple(
+            _claimed(NamedBundle(name=item.place, source=item.data), limits)
+            for item in carried(pack.manifest)
+        ),
     )
 
 
-def _claimed(file: str, data: bytes, limits: Limits) -> ClaimedBundle:
+def _claimed(item: NamedBundle, limits: Limits) -> ClaimedBundle:
     try:
-        bundle = parse_bundle(data, where=file, limits=limits)
-        return _read(file, bundle, limits)
+        return _read(item.name, item.parse(limits), limits)
     except AttestError as error:
-        return ClaimedBundle(file=file, problem=error)
+        return ClaimedBundle(file=item.name, problem=error)
 
 
 def _read(file: str, bundle: UntrustedBundle, limits: Limits) -> ClaimedBundle:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from attest.api.bundles import read_bundles
+from attest.api.inspect import inspect
 from attest.api.verify import examine
 from attest.errors import AttestError, MalformedEvidence, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
@@ -293,3 +294,19 @@ def test_deep_json_is_bounded(tmp_path: Path, name: str, depth: int) -> None:
 def test_v2_and_v1_bundles_may_stand_together(tmp_path: Path) -> None:
     report = judged(tmp_path, lines(V2_DSSE.build(), GOOD))
     assert outcome(report) == ("pass", None, ["pass", "pass"])
+
+
+@both_forms
+def test_inspecting_shows_what_each_bundle_claims(tmp_path: Path, form: Form) -> None:
+    file = tmp_path / "bundles.json"
+    file.write_bytes(form(GOOD, BY_KEY, b"{}"))
+    shown = inspect(file).bundles
+    assert [item.problem.code if item.problem else None for item in shown] == [
+        None,
+        None,
+        "invalid_bundle_media_type",
+    ]
+    assert [item.identity.subject if item.identity else None for item in shown[:2]] == [
+        "ana@acme.example",
+        None,
+    ]
