@@ -218,8 +218,9 @@ REVOKED = Object(
         Field(
             name="certificates",
             shape=_revoked(
-                rf"{SHA256}|[^\u0000-\u001f\u007f]*=[^\u0000-\u001f\u007f]*#[0-9a-f]+",
-                "the SHA-256 of a TBS certificate in hex, or ISSUER#SERIAL as CN=ca,O=acme#1f",
+                rf"{SHA256}|[^\u0000-\u001f\u007f]*=[^\u0000-\u001f\u007f]*#[1-9a-f][0-9a-f]*",
+                "the SHA-256 of a TBS certificate in hex, or ISSUER#SERIAL as CN=ca,O=acme#1f, "
+                "in lowercase hex without zeros in front",
             ),
             about="Certificates, by the SHA-256 of the TBS in hex, or as ISSUER#SERIAL: the "
             "issuer's name as in RFC 4514, and the serial number in hex.",

@@ -203,7 +203,7 @@ class _Loader:
     def _known(self, node: Node, path: str, signers: dict[str, SignerRule]) -> None:
         name = text_of(node)
         if name not in signers:
-            close = get_close_matches(name, signers, n=1)
+            close = get_close_matches(name, list(signers)[:1_000], n=1)
             some = ", ".join(list(signers)[:10])
             self._structure.refuse(
                 "policy_unknown_signer",

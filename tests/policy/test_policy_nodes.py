@@ -95,6 +95,14 @@ def test_every_node_and_key_knows_its_place() -> None:
     assert inner.members["c"].value.position == Position(line=4, column=7)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(end: str) -> None:
+    root = parse(end.join(["# x", "a: |", "  1", "  2", "b: 1", ""]))
+    assert plain(root) == {"a": "1\n2\n", "b": 1}
+    assert refused(end.join(["", "a: 1", "b: \0"])).where == "p.yaml:3:4"
+    assert refused(end.join(["", "a: 1", "b: &x 1"])).where == "p.yaml:3:4: b"
+
+
 def test_an_error_says_where_and_in_what() -> None:
     error = refused("signers:\n  ci:\n    ref: [a, {b: 1, b: 2}]\n")
     assert error.code == "policy_duplicate_key"
