@@ -88,6 +88,12 @@ def skipped_root(served: Served) -> None:
     second.write_bytes(third.read_bytes())
 
 
+def root_of_another_version(served: Served) -> None:
+    for _ in range(2):
+        served.repository.publish_root()  # by one key, so that only the version is wrong
+    served.path("2.root.json").write_bytes(served.path("3.root.json").read_bytes())
+
+
 def expired_root(served: Served) -> None:
     served.repository.publish_root(lifetime=PAST)
     served.repository.publish()
@@ -175,6 +181,7 @@ BAD: dict[str, tuple[Callable[[Served], None], str]] = {
     "rotation not signed by the old key": (wrong_rotation, "trust_metadata_invalid"),
     "rotation not signed by the new key": (rotation_without_the_new_key, "trust_metadata_invalid"),
     "a root that skips a version": (skipped_root, "trust_metadata_invalid"),
+    "a root of another version": (root_of_another_version, "trust_rollback"),
     "expired root": (expired_root, "trust_metadata_expired"),
     "expired timestamp": (expired("timestamp"), "trust_metadata_expired"),
     "expired snapshot": (expired("snapshot"), "trust_metadata_expired"),
