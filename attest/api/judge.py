@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attest.api.origin import explain_bundle, explain_decision, hint_of_origin
 from attest.api.target import (
     BUNDLE_SUFFIX,
     FileDigests,
@@ -86,6 +87,9 @@ def intact_pack(
             pack = stack.enter_context(open_pack(path, limits=limits))
             intact = pack.check_integrity(progress=progress)
             step.detail = f"{intact.artifacts} artifacts, {intact.bytes} bytes"
+            if step.explains:
+                step.compare("pack digest", intact.pack_digest, intact.manifest.pack_digest)
+                step.compare("manifest digest", intact.manifest_digest)
         yield pack, intact
 
 
@@ -114,12 +118,15 @@ class Judge:
     limits: Limits
     #: Gets everything that verifies, for a second opinion.
     keep: Callable[[Accepted], None] | None = None
+    #: Roots of other instances, asked for only to name the one that a stranger comes from.
+    others: Callable[[], Iterable[TrustRoot]] | None = None
+    explains: bool = False
 
     def pack(self, named: NamedTarget, path: Path, progress: Progress | None) -> Report:
         """Judge every attestation inside a pack."""
         from attest.engine.content import PackContent
 
-        trace = Trace()
+        trace = Trace(explains=self.explains)
         report = self._begin("pack", named.name)
         try:
             with intact_pack(path, trace, self.limits, progress) as (pack, intact):
@@ -180,7 +187,11 @@ class Judge:
             for item in bundles
         ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
-        return report if report.error else self._decide(report, judged, Trace(), any_will_do=True)
+        return (
+            report
+            if report.error
+            else self._decide(report, judged, Trace(explains=self.explains), any_will_do=True)
+        )
 
     def _begin(self, kind: TargetKind, name: str) -> Report:
         root = self.root
@@ -205,14 +216,17 @@ class Judge:
     ) -> Judged:
         from attest.engine.verify import verify_bundle
 
-        trace = Trace()
+        trace = Trace(explains=self.explains)
+        bundle: UntrustedBundle | None = None
         verified: VerifiedAttestation | None = None
         failure: AttestError | None = None
         status: Status = "pass"
         kind: AttestationKind | None = None
         try:
-            with trace.step(STEP_PARSE, rule="R-084"):
+            with trace.step(STEP_PARSE, rule="R-084") as step:
                 source, bundle = opened()
+                if step.explains:
+                    explain_bundle(step, bundle)
                 kind = "key" if bundle.certificate is None else "keyless"
             verified = verify_bundle(
                 bundle, content, self.root, trace, keys=self.policy.keys, limits=self.limits
@@ -229,6 +243,9 @@ class Judge:
                 )
         except Untrusted as error:
             status, failure = "skip", error
+            # A key that was not given may be anybody's, of whatever instance.
+            if bundle is not None and self.others is not None and error.code != "untrusted_key":
+                error.hint = hint_of_origin(bundle, self.others()) or error.hint
         except UsageError as error:
             if error.code != "digest_algorithm_needed":
                 raise
@@ -260,7 +277,9 @@ class Judge:
         decision = evaluate(self.policy, verified, now=self.now, generated_at=generated_at)
         report = replace(report, attestations=results, decision=decision)
         try:
-            with trace.step(STEP_POLICY):
+            with trace.step(STEP_POLICY, rule="step 8") as step:
+                if step.explains:
+                    explain_decision(step, decision, verified)
                 if not any_will_do or decision.result != "pass":
                     _require_decided(judged)
                     _require_sound(judged, report.target)

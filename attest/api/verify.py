@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,13 @@ from typing import TYPE_CHECKING
 from attest.api.judge import Accepted, Judge, assurance_of, intact_pack, with_pack
 from attest.api.target import NamedTarget, name_target
 from attest.engine.trace import Trace
-from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
+from attest.errors import (
+    AttestError,
+    MalformedEvidence,
+    TrustError,
+    UsageError,
+    VerificationFailed,
+)
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.policy.model import Policy
 from attest.report.model import Report, Target, TargetKind, Warned
@@ -69,6 +77,8 @@ def examine(
     limits: Limits | None = None,
     progress: Progress | None = None,
     cross_check: bool = False,
+    others: Callable[[], Iterable[TrustRoot]] | None = None,
+    explain: bool = False,
 ) -> Report:
     """As `verify`, but a verdict is only in the report; without a policy, integrity alone.
 
@@ -81,6 +91,8 @@ def examine(
         limits: as for `verify`.
         progress: as for `verify`.
         cross_check: have `sigstore`'s verifier confirm what is accepted.
+        others: gives the roots of other instances, to name the one that a stranger comes from.
+        explain: keep in the report what every step compared, and the time it took.
 
     Raises:
         UsageError: `file_not_found`, `bundle_not_found`, `integrity_needs_pack`, …: no verdict.
@@ -91,7 +103,7 @@ def examine(
     named = name_target(target)
     limits = limits or DEFAULT_LIMITS
     if policy is None:
-        return _integrity(named, bundle, limits, progress)
+        return _integrity(named, bundle, limits, progress, explain=explain)
     from attest.trust.root import TrustRoot
 
     root = trust or TrustRoot.embedded("sigstore")
@@ -102,6 +114,8 @@ def examine(
         now=now or datetime.now(UTC),
         limits=limits,
         keep=accepted.append if cross_check else None,
+        others=others or _embedded,
+        explains=explain,
     )
     if named.kind == "pack" and named.path is not None:
         _refuse_bundle(bundle)
@@ -113,6 +127,16 @@ def examine(
     from attest.api.crosscheck import cross_checked
 
     return cross_checked(report, accepted, root)
+
+
+def _embedded() -> Iterator[TrustRoot]:
+    """The roots that ship."""
+    from attest.trust.instance import PUBLIC
+    from attest.trust.root import TrustRoot
+
+    for name in PUBLIC:
+        with suppress(TrustError):  # not every public instance's root ships
+            yield TrustRoot.embedded(name)
 
 
 def _refuse_bundle(bundle: str | os.PathLike[str] | None) -> None:
@@ -150,6 +174,8 @@ def _integrity(
     bundle: str | os.PathLike[str] | None,
     limits: Limits,
     progress: Progress | None,
+    *,
+    explain: bool,
 ) -> Report:
     if named.kind != "pack" or named.path is None:
         raise UsageError(
@@ -159,7 +185,7 @@ def _integrity(
             hint="say who must have signed: --identity and --issuer",
         )
     _refuse_bundle(bundle)
-    trace = Trace()
+    trace = Trace(explains=explain)
     warning = Warned(code="integrity_only", message="nobody's identity was checked")
     report = Report(
         result="pass",

@@ -40,6 +40,8 @@ examples:
       --identity ana@acme.example --issuer google
   a file that the holder of a key signed, logged by two operators:
     attest verify report.pdf --key release.pub --min-log-entries 2
+  why, step by step:
+    attest verify release.epack --identity ana@acme.example --issuer google --explain
   only whether a pack is intact, whoever made it:
     attest verify release.epack --integrity-only
 
@@ -72,6 +74,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="have sigstore's own verifier confirm what is accepted, or give no verdict",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show every step: its rule, what it compared, and how long it took (-v: less)",
+    )
     add_threshold_options(parser)
     add_trust_options(parser)
 
@@ -82,6 +89,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     alone = targets.alone()
     if args.bundle is not None and alone is None:
         raise UsageError("invalid_usage", "--bundle goes with one target")
+    if args.explain and context.wants_json:
+        raise UsageError(
+            "invalid_usage", "--explain is text", hint="the JSON report has every check anyway"
+        )
     policy = policy_of(args)
     trust: TrustRoot | None = None
     if policy is None:
@@ -97,7 +108,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         bundle=args.bundle,
         cross_check=args.cross_check,
         limits=context.settings.limits,
-        form=Form.of(context),
+        places=context.places(),
+        form=Form.of(context, explain=args.explain),
     )
     if alone is None:
         return verify_many(verification, targets, jobs=args.jobs, context=context)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attest.api.verify import examine, no_verdict
 from attest.cli.context import Context
 from attest.cli.failure import internal_error, painted_lines, traceback_lines
 from attest.cli.verify_targets import Named
+from attest.cli.verify_trust import known_roots
 from attest.errors import AttestError, UsageError
 from attest.limits import Limits
 from attest.policy.model import Policy
@@ -19,6 +21,7 @@ from attest.report.model import Report
 from attest.terminal import Color, paint, wants_color
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.trust.known import Places
     from attest.trust.root import TrustRoot
 
 
@@ -28,16 +31,18 @@ class Form:
 
     json: bool
     verbosity: int
+    explain: bool
     colored_result: bool
     colored_talk: bool
 
     @classmethod
-    def of(cls, context: Context) -> Form:
+    def of(cls, context: Context, *, explain: bool) -> Form:
         """The form that a run's options, settings and streams ask for."""
         color = context.settings.color
         return cls(
             json=context.wants_json,
             verbosity=context.verbosity,
+            explain=explain,
             colored_result=wants_color(color, context.stdout, context.environ),
             colored_talk=wants_color(color, context.stderr, context.environ),
         )
@@ -67,6 +72,7 @@ class Verification:
     trust: TrustRoot | None
     bundle: str | None
     cross_check: bool
+    places: Places
     limits: Limits
     form: Form
 
@@ -84,6 +90,8 @@ class Verification:
                 limits=self.limits,
                 progress=progress,
                 cross_check=self.cross_check,
+                others=partial(known_roots, self.places),
+                explain=self.form.explain,
             )
         except AttestError as error:
             report = no_verdict(named.name, self.policy, error)
@@ -113,7 +121,7 @@ class Verification:
             color: Color = "green" if report.result == "pass" else "red"
             result = report_text.render(
                 report,
-                explain=self.form.verbosity > 0,
+                explain=self.form.explain or self.form.verbosity > 0,
                 paint=lambda text: paint(text, color, on=self.form.colored_result),
             )
         return Answer(result=result, talk=tuple(talk), exit_code=report.exit_code)

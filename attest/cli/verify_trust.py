@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
-from attest.errors import UsageError
+from attest.errors import AttestError, UsageError
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.trust.known import Places
     from attest.trust.root import TrustRoot
 
 _WARN_DAYS = 60
@@ -74,6 +77,25 @@ def trust_of(args: argparse.Namespace, context: Context) -> TrustRoot:
             refuse_days=_MAX_DAYS if args.trust_max_days is None else args.trust_max_days,
         ),
     ).root
+
+
+@lru_cache(maxsize=1)
+def known_roots(places: Places) -> tuple[TrustRoot, ...]:
+    """The roots of all instances that can be named here, as far as they can be had offline.
+
+    Args:
+        places: where cached material and registered instances lie.
+    """
+    from attest.trust.instance import PUBLIC
+    from attest.trust.load import load_root
+    from attest.trust.registry import Registry
+
+    roots: list[TrustRoot] = []
+    for name in (*PUBLIC, *Registry(folder=places.registered).names()):
+        # Only a hint depends on it: who needs this very root is told what is wrong with it.
+        with suppress(AttestError):
+            roots.append(load_root(name, places=places, offline=True).root)
+    return tuple(roots)
 
 
 def _days(text: str) -> int:

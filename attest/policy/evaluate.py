@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from attest.policy.explain import differences
 from attest.policy.model import AnyIdentity, AnyOf, Policy, Signer
 from attest.verified import KeyIdentity, VerifiedAttestation
 
@@ -115,7 +116,10 @@ def _mismatch(
             late = _outside(signer, attestation, facts)
             if late is None:
                 return None
-    return late or ("certificate_identity_mismatch", _who(attestation))
+    unlike: tuple[str, ...] = ()
+    if (identity := attestation.identity) is not None:
+        unlike = differences(requirement.signers, identity.subject, identity.issuer)
+    return late or ("certificate_identity_mismatch", (*_who(attestation), *unlike))
 
 
 def _is(signer: Signer, attestation: VerifiedAttestation) -> bool:

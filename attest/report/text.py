@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from attest.errors import PolicyViolation
+from attest.report.explain import explained
 from attest.report.model import AttestationResult, Report, SourceResult, utc
 from attest.terminal import escape
 from attest.verified import Check, KeyIdentity, VerifiedAttestation
@@ -16,7 +17,7 @@ def render(report: Report, *, explain: bool = False, paint: Callable[[str], str]
     """The report as lines of text, everything untrusted escaped.
 
     Args:
-        report: the report.
+        report: the report; where it was made with explanations, they are part of the checks.
         explain: also list every check that was made.
         paint: escapes the verdict and may colour it.
     """
@@ -35,7 +36,7 @@ def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Ite
         yield from _error(report)
     yield from _facts(report)
     if explain:
-        yield from (f"  {_check(item)}" for item in report.checks)
+        yield from _checks(report.checks, "  ")
     for item in report.attestations:
         yield from _attestation(item, explain=explain)
     for source in report.pack.sources if report.pack is not None else ():
@@ -108,9 +109,9 @@ def _attestation(item: AttestationResult, *, explain: bool) -> Iterator[str]:
     if item.verified is not None:
         yield from _signer(item.verified)
     if explain:
-        yield from (f"    {_check(check)}" for check in item.checks)
+        yield from _checks(item.checks, "    ")
     elif item.verified is None:
-        yield from (f"    {_check(check)}" for check in item.checks if check.status != "pass")
+        yield from _checks([check for check in item.checks if check.status != "pass"], "    ")
 
 
 def _signer(verified: VerifiedAttestation) -> Iterator[str]:
@@ -131,6 +132,12 @@ def _signer(verified: VerifiedAttestation) -> Iterator[str]:
         yield "    log: none: not logged, and so not Level 2"
     if verified.statement is not None:
         yield f"    predicate type: {escape(verified.statement.predicate_type)}"
+
+
+def _checks(checks: Iterable[Check], indent: str) -> Iterator[str]:
+    for check in checks:
+        yield f"{indent}{_check(check)}"
+        yield from (f"{indent}     {line}" for line in explained(check))
 
 
 def _check(check: Check) -> str:

@@ -55,7 +55,11 @@ def test_the_json_lists_each_source_with_its_attestations(tmp_path: Path) -> Non
     assert (second["identity"], second["status"]) == (None, "skip")
     assert new["attestations"][0]["identity"] == "eve@acme.example"
     assert (new["matched"], web["matched"], web["attestations"]) == ([], [], [])
-    assert new["why"] == ["signed by: eve@acme.example", "issuer: https://accounts.google.com"]
+    assert new["why"] == [
+        "signed by: eve@acme.example",
+        "issuer: https://accounts.google.com",
+        "differs in name: expected merger, found eve",
+    ]
     assert (api["why"], web["why"]) == ([], [])
     (checked,) = [item for item in document["checks"] if item["check"] == "9 sources"]
     assert (checked["status"], checked["code"]) == ("fail", "certificate_identity_mismatch")
