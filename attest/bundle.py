@@ -174,8 +174,9 @@ def _content(root: Members, *, in_pack: bool) -> UntrustedEnvelope | UntrustedMe
     dsse, message = root.has("dsseEnvelope"), root.has("messageSignature")
     if in_pack and not dsse:
         hint = (
-            "`cosign sign-blob` signs the bytes of manifest.json; a pack needs a signed in-toto "
-            "statement: use `attest sign PACK`"
+            "the document's own example, `cosign sign-blob`, makes such a bundle: it signs the "
+            "bytes of manifest.json, where the rules want an in-toto statement about its digest; "
+            "use `attest sign PACK`"
         )
         raise MalformedEvidence(
             "missing_dsse_envelope",
