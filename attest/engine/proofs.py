@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attest.bundle import UntrustedBundle
 from attest.engine.explain import explain_entry, explain_timestamp, explain_windows
@@ -13,7 +13,6 @@ from attest.engine.logbody import Binding
 from attest.engine.timestamp import verify_timestamp
 from attest.engine.trace import Trace
 from attest.errors import Untrusted, VerificationFailed
-from attest.trust.instance import InstanceProfile
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedLogEntry, VerifiedTime
 
@@ -22,8 +21,20 @@ STEP_LOG = "5 log"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Needed:
+    """Least numbers of what a bundle must prove, each over distinct operators.
+
+    As in `InstanceProfile`, except that a signature by a key may be judged without any time.
+    """
+
+    log_entries: int
+    times: int
+    timestamps: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Proofs:
-    """The log entries and times that verified; times ascending, at least one."""
+    """The log entries and times that verified; times ascending, none only where none is needed."""
 
     log_entries: tuple[VerifiedLogEntry, ...]
     times: tuple[VerifiedTime, ...]
@@ -33,7 +44,7 @@ def verify_proofs(
     bundle: UntrustedBundle,
     binding: Binding,
     root: TrustRoot,
-    profile: InstanceProfile,
+    needed: Needed,
     trace: Trace,
 ) -> Proofs:
     """Check every log entry and timestamp of a bundle, and that there are enough.
@@ -45,7 +56,7 @@ def verify_proofs(
         bundle: a bundle as parsed.
         binding: what the log entries must bind.
         root: whose logs and timestamp authorities count.
-        profile: how much must be proven.
+        needed: how much must be proven.
         trace: receives every check.
 
     Raises:
@@ -54,8 +65,10 @@ def verify_proofs(
         VerificationFailed: the same, `log_not_valid_at_time`, `not_enough_log_entries`,
             `not_enough_times`, `not_enough_timestamps`.
     """
-    logged = _log_entries(bundle, binding, root, profile, trace)
-    times = _times(bundle, logged, root, profile, trace)
+    logged = _log_entries(bundle, binding, root, needed, trace)
+    if logged:  # whether a log's key was valid cannot be judged without a time
+        needed = replace(needed, times=max(1, needed.times))
+    times = _times(bundle, logged, root, needed, trace)
     with trace.step(STEP_LOG, rule="R-086") as step:
         for item in logged:
             if step.explains:
@@ -69,7 +82,7 @@ def _log_entries(
     bundle: UntrustedBundle,
     binding: Binding,
     root: TrustRoot,
-    profile: InstanceProfile,
+    needed: Needed,
     trace: Trace,
 ) -> tuple[LoggedEntry, ...]:
     logged: list[LoggedEntry] = []
@@ -86,13 +99,13 @@ def _log_entries(
         except Untrusted as error:
             untrusted = error
     operators = {item.operator for item in logged}
-    if len(operators) < profile.min_log_entries:
+    if len(operators) < needed.log_entries:
         if untrusted is not None:
             raise untrusted  # recorded above
         with trace.step(STEP_LOG):
             raise VerificationFailed(
                 "not_enough_log_entries",
-                f"{profile.min_log_entries} logs of different operators needed, "
+                f"{needed.log_entries} logs of different operators needed, "
                 f"{len(operators)} verified",
                 where="tlogEntries",
                 rule="R-086",
@@ -104,7 +117,7 @@ def _times(
     bundle: UntrustedBundle,
     logged: Sequence[LoggedEntry],
     root: TrustRoot,
-    profile: InstanceProfile,
+    needed: Needed,
     trace: Trace,
 ) -> tuple[VerifiedTime, ...]:
     times = [
@@ -129,7 +142,7 @@ def _times(
         except Untrusted as error:
             untrusted = error
     keepers = stampers | {item.operator for item in logged if item.time is not None}
-    shortage = _shortage(profile, stampers, keepers)
+    shortage = _shortage(needed, stampers, keepers)
     if shortage is not None:
         if untrusted is not None:
             raise untrusted  # recorded above
@@ -139,22 +152,21 @@ def _times(
 
 
 def _shortage(
-    profile: InstanceProfile, stampers: AbstractSet[str], keepers: AbstractSet[str]
+    needed: Needed, stampers: AbstractSet[str], keepers: AbstractSet[str]
 ) -> VerificationFailed | None:
     """What is missing, if anything: timestamps of their own, or times of whatever kind."""
-    if len(stampers) < profile.min_timestamps:
+    if len(stampers) < needed.timestamps:
         return VerificationFailed(
             "not_enough_timestamps",
-            f"{profile.min_timestamps} RFC 3161 timestamps of different operators needed, "
+            f"{needed.timestamps} RFC 3161 timestamps of different operators needed, "
             f"{len(stampers)} verified",
             where="rfc3161Timestamps",
             rule="step 2",
         )
-    if len(keepers) < profile.min_times:
+    if len(keepers) < needed.times:
         return VerificationFailed(
             "not_enough_times",
-            f"{profile.min_times} verified times of different operators needed, "
-            f"{len(keepers)} found",
+            f"{needed.times} verified times of different operators needed, {len(keepers)} found",
             where="verificationMaterial",
             rule="step 2",
             hint="a signed entry timestamp or an RFC 3161 timestamp proves when it was signed",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
@@ -21,7 +20,7 @@ from attest.engine.explain import (
 )
 from attest.engine.givenkey import attribute_key
 from attest.engine.logbody import Binding
-from attest.engine.proofs import verify_proofs
+from attest.engine.proofs import Needed, verify_proofs
 from attest.engine.sct import verify_scts
 from attest.engine.signature import (
     DigestOf,
@@ -52,6 +51,8 @@ def verify_bundle(
     trace: Trace,
     *,
     keys: Sequence[PublicKey] = (),
+    key_log: bool = True,
+    key_time: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedAttestation:
     """Run steps 2 to 7 on a parsed bundle, wholly under one trust root.
@@ -62,6 +63,8 @@ def verify_bundle(
         root: the trust root, with the profile of what must be proven.
         trace: receives every check.
         keys: the keys whose signatures count where a bundle has no certificate.
+        key_log: whether those signatures must be logged; an entry that is there must verify.
+        key_time: whether a verified time must be proven of them; likewise.
         limits: bounds on the statement; the bundle was held to its own when it was parsed.
 
     Raises:
@@ -74,7 +77,8 @@ def verify_bundle(
     Source: design, section 6, steps 2 to 7.
     """
     if bundle.certificate is None:
-        return _by_key(bundle, content, keys, root, trace, limits)
+        needed = _of_keys(root.profile, log=key_log, time=key_time)
+        return _by_key(bundle, content, keys, root, needed, trace, limits)
     return _by_certificate(bundle, bundle.certificate, content, root, trace, limits)
 
 
@@ -100,7 +104,7 @@ def _by_certificate(
             explain_signature(step, bundle, key)
         signed = _signed(bundle, key, content)
     binding = Binding(certificate=leaf, key=key, signature=bundle.signature, content=signed)
-    proofs = verify_proofs(bundle, binding, root, root.profile, trace)
+    proofs = verify_proofs(bundle, binding, root, _of_certificates(root.profile), trace)
     issuer = _chain(leaf, authorities, proofs.times, trace)
     with trace.step(STEP_SCT, rule="step 4") as step:
         if step.explains:
@@ -127,6 +131,7 @@ def _by_key(
     content: PackContent | ArtifactContent,
     keys: Sequence[PublicKey],
     root: TrustRoot,
+    needed: Needed,
     trace: Trace,
     limits: Limits,
 ) -> VerifiedAttestation:
@@ -139,7 +144,7 @@ def _by_key(
             explain_signature(step, bundle, key)
         signed = _signed(bundle, key, content)
     binding = Binding(certificate=None, key=key, signature=bundle.signature, content=signed)
-    proofs = verify_proofs(bundle, binding, root, _of_keys(root.profile), trace)
+    proofs = verify_proofs(bundle, binding, root, needed, trace)
     with trace.step(STEP_CONTENT, rule="step 7") as step:
         if step.explains:
             explain_content(step, bundle.content, content)
@@ -154,9 +159,21 @@ def _by_key(
     )
 
 
-def _of_keys(profile: InstanceProfile) -> InstanceProfile:
-    """What a signature by a key must prove: it is always logged, whatever certificates need."""
-    return replace(profile, min_log_entries=max(1, profile.min_log_entries))
+def _of_certificates(profile: InstanceProfile) -> Needed:
+    return Needed(
+        log_entries=profile.min_log_entries,
+        times=profile.min_times,
+        timestamps=profile.min_timestamps,
+    )
+
+
+def _of_keys(profile: InstanceProfile, *, log: bool, time: bool) -> Needed:
+    """What a signature by a key must prove: logged, whatever certificates need, unless excused."""
+    return Needed(
+        log_entries=max(1, profile.min_log_entries) if log else 0,
+        times=profile.min_times if time else 0,
+        timestamps=profile.min_timestamps if time else 0,
+    )
 
 
 def _signed(
