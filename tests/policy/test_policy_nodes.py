@@ -146,6 +146,7 @@ AMBIGUOUS = {
     "half a pair": r'"\ud83d"',
     "other half": r'"\ude00x"',
     "pair the wrong way round": r'"\ude00\ud83d"',
+    "JSON with a key and its colon apart": '{"a"\n:1}',
     "escape beyond Unicode": r'"\U00110000"',
     "escape beyond integers": r'"\UFFFFFFFF"',
     "escape that is none": r'"\q"',
