@@ -7,7 +7,7 @@
     @ cut NAME N            keep the first N bytes of a file
     @ grow NAME N           add N spaces to a file
     @ plant PACK KIND       put an attestation into a pack: by a `stranger`, by a `key`, `forged`
-                            from the one that it has, or those of another pack
+                            from the one that it has, those of another pack, or a file's
     @ key-signed NAME       sign a file by key: NAME.sigstore.json and more, see `key_signed.py`
     @ env NAME=VALUE        set a variable for the commands that follow
     @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token, and

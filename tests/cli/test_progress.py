@@ -132,3 +132,22 @@ def test_building_tells_of_every_byte_twice(tmp_path: Path) -> None:
     assert {total for _, total in told} == {2 * sum(sizes)}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1][0] == 2 * sum(sizes)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_many_targets_are_counted_as_they_are_done(pack: Path, jobs: str) -> None:
+    words = ["verify", *[str(pack)] * 8, "--jobs", jobs, "--integrity-only"]
+    text = said(words, Terminal(), {})
+    assert "verifying [" in text
+    assert " 50%" in text
+    assert seen(text.split("\n")[0]) == "8 targets: 8 verified"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_results_stand_alone_where_both_go_to_one_terminal(pack: Path) -> None:
+    screen = Terminal()
+    words = ["verify", *[str(pack)] * 3, "--integrity-only", "--color", "never"]
+    assert main(words, stdout=screen, stderr=screen, environ={}) == 0
+    verdicts = [seen(line) for line in screen.getvalue().split("\n") if "INTACT" in line]
+    assert verdicts == [f"INTACT (nobody's identity was checked): {pack}"] * 3
