@@ -124,7 +124,14 @@ def _verify_inclusion(
             raise malformed("its two log indexes differ", f"{entry.where}.logIndex")
     else:
         match = _V1_ORIGIN.fullmatch(checkpoint.origin)
-        name = match[1] if match else ""
+        if match is None:
+            raise VerificationFailed(
+                "invalid_checkpoint",
+                f"its origin {checkpoint.origin!r} is not the host and tree id of a v1 log",
+                where=f"{where}.checkpoint",
+                rule=_RULE,
+            )
+        name = match[1]
     signers = verify_checkpoint(checkpoint, logs, name=name, where=f"{where}.checkpoint")
     if checkpoint.tree_size != proof.tree_size or checkpoint.root_hash != proof.root_hash:
         raise _bad_proof("its root and size are not those of the checkpoint", where)

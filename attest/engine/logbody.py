@@ -61,7 +61,7 @@ def check_body(entry: UntrustedLogEntry, binding: Binding) -> None:
     body.no_others()
     enveloped = binding.content.message is not None
     match (entry.kind, entry.version, enveloped):
-        case ("hashedrekord", "0.0.1", False):
+        case ("hashedrekord", "0.0.1", _):  # of an envelope, its digest is of the PAE
             _hashedrekord_v1(spec, binding)
         case ("dsse", "0.0.1", True):
             _dsse_v1(spec, binding)

@@ -46,6 +46,7 @@ DIFFERING = {
     "test_proofs_are_counted_by_operator[one of the authorities]": "several-log-entries",
     "test_proofs_are_counted_by_operator[one of the logs]": "several-log-entries",
     "test_proofs_are_counted_by_operator[two of each]": "several-log-entries",
+    "test_an_envelope_may_be_logged_by_its_hash": "envelopes-by-hash",
     "test_what_an_intoto_entry_leaves_open": "intoto-entries",
     "test_windows_of_a_timestamp_authority_include_their_ends[True]": "last-moment",
 }

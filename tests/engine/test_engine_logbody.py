@@ -21,6 +21,7 @@ from tests.engine.log_edits import (
     verdict,
 )
 from tests.engine.virtual_evidence import (
+    HASHED_DSSE,
     V1_DSSE,
     V1_MESSAGE,
     V2_DSSE,
@@ -177,7 +178,6 @@ def test_kind_and_version_of_bundle_and_body_agree(name: str) -> None:
     ("evidence", "kind", "version"),
     [
         (V1_MESSAGE, "dsse", "0.0.1"),
-        (V1_DSSE, "hashedrekord", "0.0.1"),
         (V1_DSSE, "intoto", "0.0.1"),
         (V1_DSSE, "dsse", "0.0.2"),
         (V1_DSSE, "hashedrekord", "0.0.3"),
@@ -193,3 +193,21 @@ def test_the_entry_of_another_signature_over_the_same_content() -> None:
     other = json.loads(V1_DSSE.build())
     for evidence in (V1_DSSE, replace(V1_DSSE, payload=statement(predicateType="https://o/"))):
         assert verdict(edited(evidence, lambda entry: entry.update(entry_of(other)))) == ENTRY
+
+
+def test_an_envelope_may_be_logged_by_its_hash() -> None:
+    assert verify(HASHED_DSSE.build()).level2
+
+
+HASHES_OF_NO_ENVELOPE = {
+    "of the payload": hashlib.sha256(statement()).hexdigest(),
+    "of the artifact": hashlib.sha256(b"evidence\n").hexdigest(),
+    "of nothing": ZERO,
+}
+
+
+@pytest.mark.parametrize("name", HASHES_OF_NO_ENVELOPE)
+def test_the_hash_of_an_envelope_is_of_all_that_was_signed(name: str) -> None:
+    path = ["spec", "data", "hash", "value"]
+    edit = lambda body: set_at(body, path, HASHES_OF_NO_ENVELOPE[name])  # noqa: E731
+    assert verdict(replace(HASHED_DSSE, body=edit).build()) == ENTRY

@@ -189,7 +189,7 @@ class Evidence:
             body = hashedrekord_v2_body(
                 digest=digest, signature=signature, verifier=verifier, algorithm=algorithm
             )
-        elif self.payload is None:
+        elif self.payload is None or self.log == "hashedrekord":
             body = hashedrekord_body(
                 digest=digest, signature=signature, verifier_pem=pem, algorithm=algorithm
             )
@@ -288,3 +288,4 @@ V1_MESSAGE = Evidence(payload=None)
 V2_DSSE = Evidence(log="v2", timestamps=[stamp()])
 V2_MESSAGE = Evidence(payload=None, log="v2", timestamps=[stamp()])
 INTOTO = Evidence(log="intoto")
+HASHED_DSSE = Evidence(log="hashedrekord")
