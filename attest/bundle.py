@@ -277,6 +277,18 @@ def _entries(
     return entries
 
 
+def parse_log_entry(item: Members) -> UntrustedLogEntry:
+    """Read one log entry as a bundle v0.3 has it, which is also how a v2 log answers.
+
+    Args:
+        item: the entry's object.
+
+    Raises:
+        MalformedEvidence: `missing_inclusion_proof`, and the code of `item`.
+    """
+    return _entry(item, "0.3", in_pack=False)
+
+
 def _entry(item: Members, version: Version, *, in_pack: bool) -> UntrustedLogEntry:
     log_id = item.members("logId")
     key_id = log_id.base64("keyId")

@@ -143,10 +143,10 @@ def get(
     parts, where = urlsplit(url), redact_url(url)
     pinned = _Pinned(host, parts.port or HTTPS, addresses, _trust(authorities))
     with closing(pinned) as connection:
-        with _told(where):
+        with told(where):
             connection.connect()
-        with _ended_at(deadline, connection.sock, where):
-            with _told(where):
+        with ended_at(deadline, connection.sock, where):
+            with told(where):
                 response = _asked(connection, parts)
             with closing(response):
                 yield _answer(response, deadline, where)
@@ -164,7 +164,7 @@ def _asked(connection: HTTPSConnection, parts: SplitResult) -> HTTPResponse:
 
 
 @contextmanager
-def _ended_at(deadline: float, sock: socket.socket, where: str) -> Iterator[None]:
+def ended_at(deadline: float, sock: socket.socket, where: str) -> Iterator[None]:
     """End a connection when its time is over, whatever is being waited for.
 
     A server that sends a byte now and then is never silent, and may never complete a line.
@@ -191,7 +191,7 @@ def _ended_at(deadline: float, sock: socket.socket, where: str) -> Iterator[None
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
+def told(where: str) -> Iterator[None]:
     """Tell of a failure in our own words: a library's message may hold the whole URL."""
     from urllib.error import HTTPError, URLError
 
@@ -241,14 +241,14 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
     proxies = ProxyHandler({}) if is_loopback(url) else ProxyHandler()
     handlers = [proxies, _no_redirects()]
     if urlsplit(url).scheme == "https":
-        handlers.append(HTTPSHandler(context=_any_authority()))
+        handlers.append(HTTPSHandler(context=machine_trust()))
     opener = build_opener(*handlers)
     request = Request(  # noqa: S310 - the scheme has been checked
         url,
         headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
     )
     try:
-        with _told(where):
+        with told(where):
             response = opener.open(request, timeout=min(left, _SILENCE_SECONDS))
     except HTTPError as error:
         error.close()
@@ -289,7 +289,7 @@ def is_loopback(url: str) -> bool:
 
 
 @cache
-def _any_authority() -> ssl.SSLContext:
+def machine_trust() -> ssl.SSLContext:
     """One that believes the machine's authorities too: here TLS is not what is trusted."""
     context = _trust(None)
     context.load_default_certs()
@@ -327,7 +327,7 @@ def _body(
 ) -> Iterator[bytes]:
     received = 0
     while True:
-        with _told(where):
+        with told(where):
             # `read` would wait for a full piece, which a server can make last for ever.
             piece = response.read1(_CHUNK)
         if time.monotonic() > deadline:

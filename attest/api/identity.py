@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TextIO
 
 from attest.errors import TrustError
 from attest.oidc import IdentityToken, find_token, read_argument
-from attest.signing.instance import SigningInstance
+from attest.signing.instance import (
+    PUBLIC_INSTANCES,
+    Kind,
+    SigningInstance,
+    signing_config_in,
+)
 from attest.trust.known import Places
 from attest.trust.registry import Registry
 
-__all__ = ["SigningInstance", "find_identity", "instance_of"]
+__all__ = ["SigningInstance", "current", "find_identity", "instance_of"]
 
 
 def find_identity(
@@ -67,27 +73,44 @@ def instance_of(
     if trust_config is not None:
         return SigningInstance.from_file(trust_config)
     if places is not None and name in Registry(folder=places.registered).names():
-        return _registered(name, places)
+        return _known(name, places)
     return SigningInstance.public(name or "sigstore")
 
 
-def _registered(name: str, places: Places) -> SigningInstance:
-    """A registered instance, with the services that its repository or its trust config names."""
+def current(instance: SigningInstance, *, places: Places) -> SigningInstance:
+    """A public instance with what is known of it now, fetched if that is due; others as they are.
+
+    Args:
+        instance: as `instance_of` gave it, without asking the network.
+        places: where what was fetched is kept.
+
+    Raises:
+        TrustError: `trust_config_invalid`, and the codes of `load_root`.
+    """
+    if not instance.is_public:
+        return instance
+    return replace(_known(instance.name, places), rekor_version=instance.rekor_version)
+
+
+def _known(name: str, places: Places) -> SigningInstance:
+    """An instance with the services that its repository, its trust config or this version names."""
     from attest.trust.load import load_root
     from attest.trust.replay import SIGNING_CONFIG
+    from attest.trust.shipped import embedded_signing_config
 
     loaded = load_root(name, places=places, offline=False)
-    if loaded.replayed is None:
-        # A client trust config has both; of a trusted root alone nobody can tell where to sign.
-        instance = SigningInstance(name=name, trust_config=loaded.data, is_registered=True)
-        if instance.names_services:
-            return instance
-    elif SIGNING_CONFIG in loaded.replayed.files:
-        return SigningInstance.registered(
-            name, trusted_root=loaded.data, signing_config=loaded.replayed.files[SIGNING_CONFIG]
+    kind: Kind = "public" if name in PUBLIC_INSTANCES else "registered"
+    data = None if loaded.replayed is None else loaded.replayed.files.get(SIGNING_CONFIG)
+    if data is None and kind == "public":
+        data = embedded_signing_config(name)
+    if data is not None:
+        return SigningInstance.of(name, kind=kind, root=loaded.root, signing_config=data)
+    # A client trust config has both; of a trusted root alone nobody can tell where to sign.
+    services = None if loaded.replayed else signing_config_in(loaded.data, where=name)
+    if services is None:
+        raise TrustError(
+            "signing_config_missing",
+            f"what {name} trusts is known, and not which services sign for it",
+            hint="give its client trust config with --trust-config",
         )
-    raise TrustError(
-        "signing_config_missing",
-        f"what {name} trusts is known, and not which services sign for it",
-        hint="give its client trust config with --trust-config",
-    )
+    return SigningInstance(name=name, kind=kind, root=loaded.root, services=services)

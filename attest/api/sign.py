@@ -29,7 +29,6 @@ from attest.pack.writer import add_attestation
 from attest.signing import Signer
 from attest.signing.instance import SigningInstance
 from attest.statement import pack_statement
-from attest.trust.instance import InstanceProfile
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation, VerifiedLogEntry
 
@@ -118,11 +117,7 @@ def open_session(
         token: whose identity signs.
         instance: which Sigstore instance certifies and logs it.
         limits: bounds on what is read.
-
-    Raises:
-        TrustError: the instance's trusted root cannot be used.
     """
-    root = _root_of(instance)
     with ExitStack() as stack:
 
         @cache
@@ -134,17 +129,10 @@ def open_session(
         yield Session(
             # What the token says of itself decides only whether to sign again.
             expected=Identity(subject=token.identity, issuer=token.issuer),
-            root=root,
+            root=instance.root,
             signer=signer,
             limits=limits or DEFAULT_LIMITS,
         )
-
-
-def _root_of(instance: SigningInstance) -> TrustRoot:
-    if instance.trust_config is None:
-        return TrustRoot.embedded(instance.name)
-    profile = InstanceProfile.private(Path(instance.name).name)
-    return TrustRoot.from_bytes(instance.trust_config, profile=profile, where=instance.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

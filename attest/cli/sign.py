@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attest.api.identity import SigningInstance, find_identity, instance_of
+from attest.api.identity import SigningInstance, current, find_identity, instance_of
 from attest.api.sign import Session, Signed, open_session
 from attest.api.target import require_target
 from attest.cli.context import Context
@@ -113,6 +113,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         who = f"{escape(token.identity)}, issuer {escape(token.issuer)}"
         context.say(f"dry run: nothing is signed; it would be by {who}")
     context.detail(f"the token names {escape(token.identity)}, issuer {escape(token.issuer)}")
+    instance = current(instance, places=context.places())
     with open_session(token=token, instance=instance, limits=context.settings.limits) as session:
         codes = [_sign(target, args, session, instance, context) for target in args.targets]
     return max(codes, default=EXIT_OK)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from attest.signing.work import Content, SignedWork
 
 
 class Signer(Protocol):
@@ -34,4 +37,32 @@ class Signer(Protocol):
         Raises:
             SigningError: a service refused, or did not give what was asked of it.
             NetworkError: a service could not be reached.
+        """
+
+
+class StagedSigner(Signer, Protocol):
+    """A signer whose work can be kept between signing and logging: what is in between is public."""
+
+    def prepare(self, content: Content) -> SignedWork:
+        """Sign a content and have it timestamped; no log hears of it yet.
+
+        Args:
+            content: an envelope's payload, or a digest.
+
+        Raises:
+            SigningError, NetworkError: as `sign_statement`, before anything is logged.
+        """
+
+    def complete(self, work: SignedWork) -> bytes:
+        """Log what `prepare` made and put its bundle together.
+
+        Args:
+            work: as `prepare` returned it.
+
+        Returns:
+            A Sigstore bundle v0.3 as UTF-8 JSON; nothing of it is verified yet.
+
+        Raises:
+            SigningError: `log_unavailable` where trying later may help, else as `sign_statement`.
+            NetworkError: a log could not be reached.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Long enough for a service's sentence, short enough for a terminal.
 _LONGEST = 300
+_NO_REASON = "no reason given"
 #: Anything shaped like a JWT, whole or cut short by whoever quoted it.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
@@ -63,21 +65,25 @@ def described(error: BaseException, secrets: Iterable[str] = ()) -> str:
     """What a service said in its answer, else what its client said of it."""
     response = response_of(error)
     if response is not None:
-        return f"HTTP {response.status_code}: {redact(_said(response), secrets)}"
+        words = said(response.content)
+        if words == _NO_REASON:
+            words = response.reason or words
+        return f"HTTP {response.status_code}: {redact(words, secrets)}"
     texts = (str(link) for link in chain(error))
     return redact(next((text for text in texts if text), type(error).__name__), secrets)
 
 
-def _said(response: requests.Response) -> str:
+def said(body: bytes) -> str:
+    """The reason in the body of an answer, in the forms of services here; raw."""
     try:
-        answer = response.json()
-    except ValueError:
-        return response.reason or "no reason given"
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return _NO_REASON
     if isinstance(answer, dict):
         for name in ("message", "error_description", "error"):
             if isinstance(answer.get(name), str) and answer[name]:
                 return str(answer[name])
-    return response.reason or "no reason given"
+    return _NO_REASON
 
 
 def unreachable(error: BaseException, service: str) -> AttestError | None:

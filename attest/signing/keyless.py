@@ -1,145 +1,139 @@
-"""Keyless signing through `sigstore`: a certificate for a token, then signatures in the log.
-
-`sigstore` signs, timestamps and logs in one call, so what failed is told by where it failed and
-by the HTTP answer behind its exception; its own classes for this are not public.
-"""
+"""Keyless signing: a key that lives in memory only, a certificate for a token, then signatures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
-from attest.bundle import parse_bundle
-from attest.digest import SIZES
-from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from attest.errors import MalformedEvidence, SigningError, UsageError
 from attest.oidc import IdentityToken
-from attest.signing import Signer
-from attest.signing.failures import described, redact, response_of, unreachable
+from attest.signing import StagedSigner
+from attest.signing.fulcio import request_certificate
 from attest.signing.instance import SigningInstance
+from attest.signing.submit import Submitter
+from attest.signing.transport import Patience, Transport
+from attest.signing.work import Content, DigestContent, EnvelopeContent, SignedWork, Verifier
+from attest.statement import parse_statement
 
-if TYPE_CHECKING:
-    from sigstore.models import Bundle
-    from sigstore.sign import Signer as SigstoreSigner
+#: A certificate is not used in its last seconds: the log's time must still lie within.
+MARGIN = timedelta(seconds=15)
 
 
 @contextmanager
-def open_keyless_signer(token: IdentityToken, config: SigningInstance) -> Iterator[Signer]:
+def open_keyless_signer(
+    token: IdentityToken, instance: SigningInstance, *, patience: Patience | None = None
+) -> Iterator[StagedSigner]:
     """Get one certificate for the token's identity and sign with it until it expires.
 
     Args:
         token: whose identity the certificate will name.
-        config: the instance to get the certificate from and to log to.
+        instance: the instance to get the certificate from and to log to.
+        patience: how long to try services that fail.
 
     Raises:
-        SigningError: `certificate_refused`, `certificate_untrusted`.
-        TrustError: the codes of `SigningInstance.client_config`.
-        NetworkError: `network_unreachable`.
+        SigningError: `certificate_refused`, `certificate_untrusted`, `certificate_expired`.
+        TrustError: `trust_config_invalid` where the instance lacks a service.
+        NetworkError: `network_unreachable`, `server_not_trusted`, `unexpected_answer`.
 
     Source: Evidence Pack R-073 to R-075.
     """
-    client = config.client_config()
-
-    from sigstore.oidc import IdentityToken as ServiceToken
-    from sigstore.sign import SigningContext
-
-    with ExitStack() as stack:
-        try:
-            context = SigningContext.from_trust_config(client)
-            # Without its cache `sigstore` makes a new key for every use.
-            signer = stack.enter_context(context.signer(ServiceToken(token.reveal()), cache=True))
-        # No common base: its own errors, HTTP errors, KeyError and ValueError of bad answers.
-        except Exception as error:  # noqa: BLE001
-            raise _no_certificate(error, token) from None
-        timestamps = len(client.signing_config.get_tsas())
-        yield _KeylessSigner(signer, token=token, timestamps=timestamps)
-
-
-def _no_certificate(error: Exception, token: IdentityToken) -> AttestError:
-    from sigstore.errors import VerificationError
-
-    if (offline := unreachable(error, "the certificate authority")) is not None:
-        return offline
-    if isinstance(error, VerificationError):
-        return SigningError(
-            "certificate_untrusted",
-            f"the certificate is not logged as the instance promises: {redact(str(error))}",
-            hint="check that the trust config belongs to the instance it names",
+    now = datetime.now(UTC)
+    authority = instance.services.certificate_authority(now)
+    services = instance.services.submission(now, rekor_version=instance.rekor_version)
+    key = ec.generate_private_key(ec.SECP256R1())
+    with Transport(patience) as transport:
+        certificate = request_certificate(
+            key, token, service=authority, root=instance.root, transport=transport
         )
-    response = response_of(error)
-    later = response is not None and response.status_code >= 500
-    return SigningError(
-        "certificate_refused",
-        "the certificate authority gave no certificate: " + described(error, [token.reveal()]),
-        hint="try again later"
-        if later
-        else f"see whether the instance accepts identities of {redact(token.issuer)}",
-    )
+        submitter = Submitter(services=services, root=instance.root, transport=transport)
+        yield KeylessSigner(key=key, certificate=certificate, submitter=submitter)
 
 
-class _KeylessSigner:
-    """One certificate's signer; what it returns has the timestamps that the instance asks for."""
+class KeylessSigner:
+    """One certificate's signer; any number of threads may use one.
 
-    def __init__(self, signer: SigstoreSigner, *, token: IdentityToken, timestamps: int) -> None:
-        self._signer = signer
-        self._token = token
-        self._timestamps = timestamps
+    Args:
+        key: the certified key; it is never written anywhere.
+        certificate: the leaf.
+        submitter: timestamps and logs what is signed.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: ec.EllipticCurvePrivateKey,
+        certificate: x509.Certificate,
+        submitter: Submitter,
+    ) -> None:
+        self._key = key
+        self._verifier = Verifier.of_certificate(certificate)
+        self._expires = certificate.not_valid_after_utc
+        self._submitter = submitter
+
+    @property
+    def expires(self) -> datetime:
+        """When (UTC) the certificate does."""
+        return self._expires
 
     def sign_statement(self, payload: bytes) -> bytes:
-        """See `Signer.sign_statement`."""
-        from sigstore.dsse import Statement
-        from sigstore.errors import Error
+        """See `Signer.sign_statement`.
 
-        try:
-            statement = Statement(payload)
-        except Error as error:
-            raise UsageError("invalid_statement", redact(str(error))) from None
-        return self._bundle(lambda: self._signer.sign_dsse(statement))
+        Raises:
+            UsageError: `invalid_statement`.
+        """
+        return self.complete(self.prepare(EnvelopeContent(payload=payload)))
 
     def sign_digest(self, sha256: bytes) -> bytes:
         """See `Signer.sign_digest`."""
-        from sigstore.hashes import Hashed
-        from sigstore_models.common.v1 import HashAlgorithm
+        return self.complete(self.prepare(DigestContent(digest=sha256)))
 
-        if len(sha256) != SIZES["sha256"]:
-            raise ValueError("a SHA-256 digest has 32 bytes")
-        hashed = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=sha256)
-        return self._bundle(lambda: self._signer.sign_artifact(hashed))
+    def prepare(self, content: Content) -> SignedWork:
+        """See `StagedSigner.prepare`.
 
-    def _bundle(self, sign: Callable[[], Bundle]) -> bytes:
-        try:
-            bundle = sign()
-        # As above; the log's errors have a private class without a public base.
-        except Exception as error:  # noqa: BLE001
-            raise self._not_signed(error) from None
-        data = bundle.to_json().encode("utf-8")
-        try:
-            timestamps = len(parse_bundle(data, where="the new bundle").timestamps)
-        except MalformedEvidence as error:
+        Raises:
+            SigningError: `certificate_expired`, `timestamp_missing`.
+            UsageError: `invalid_statement`; a key that certificates name signs nothing else.
+        """
+        if isinstance(content, EnvelopeContent):
+            require_statement(content)
+        if datetime.now(UTC) + MARGIN > self._expires:
             raise SigningError(
-                "signed_bundle_invalid",
-                f"the services' answers make no valid bundle: {error.message}",
-                where=error.where,
-            ) from None
-        if timestamps < self._timestamps:
-            raise SigningError(
-                "timestamp_missing",
-                "a timestamp authority of this instance gave no timestamp",
-                hint="sign again when it answers; nothing was written",
-            )
-        return data
-
-    def _not_signed(self, error: Exception) -> AttestError:
-        if type(error).__name__ == "ExpiredCertificate":
-            return SigningError(
                 "certificate_expired",
                 "the certificate expired before everything was signed",
                 hint="sign the remaining targets again with a new token",
             )
-        if (offline := unreachable(error, "the transparency log")) is not None:
-            return offline
-        return SigningError(
-            "log_refused",
-            f"the transparency log took no entry: {described(error, [self._token.reveal()])}",
-            hint="sign again; nothing was written",
+        work = SignedWork(
+            content=content, verifier=self._verifier, signature=self._signature(content)
         )
+        return self._submitter.timestamp(work)
+
+    def complete(self, work: SignedWork) -> bytes:
+        """See `StagedSigner.complete`."""
+        return self._submitter.complete(work)
+
+    def _signature(self, content: Content) -> bytes:
+        if isinstance(content, EnvelopeContent):
+            return self._key.sign(content.message, ec.ECDSA(hashes.SHA256()))
+        if content.algorithm != "sha256":
+            raise ValueError("the key of a certificate signs SHA-256 digests")
+        return self._key.sign(content.digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+
+
+def require_statement(content: EnvelopeContent) -> None:
+    """Refuse to sign a payload that is no in-toto statement.
+
+    Raises:
+        UsageError: `invalid_statement`.
+    """
+    try:
+        parse_statement(content.payload)
+    except MalformedEvidence as error:
+        raise UsageError(
+            "invalid_statement", f"cannot be signed: {error.message}", where=error.where
+        ) from None

@@ -20,6 +20,12 @@ def embedded_root(name: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
+def embedded_signing_config(name: str) -> bytes | None:
+    """The signing config of a public instance; None where none ships."""
+    path = _FOLDER / name / "signing_config.v0.2.json"
+    return path.read_bytes() if path.is_file() else None
+
+
 def embedded_since(name: str) -> datetime:
     """When (UTC) the embedded TUF root was signed: the trusted root is at least as new."""
     origin = json.loads((_FOLDER / "ORIGIN.json").read_bytes())

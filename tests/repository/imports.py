@@ -45,6 +45,7 @@ TABLE = (
     Row(modules=("config",), attest=("terminal",)),
     Row(modules=("addresses",)),
     Row(modules=("http",), attest=("", "addresses"), others=("requests",)),  # "" for its version
+    Row(modules=("connections",), attest=("", "http"), others=("requests",)),
     Row(modules=("pack.fetch",),
         attest=("", "pack", "pack.*", *VALUES, "atomic", "addresses", "http")),
     Row(modules=("pack.assemble", "pack.builder", "pack.writer", "pack.extract", "pack.diff",
@@ -74,9 +75,10 @@ TABLE = (
     Row(modules=("oidc",), attest=(*VALUES, "http", "signing.failures"),
         others=("requests", "id", "sigstore")),
     Row(modules=("signing", "signing.*"),
-        attest=(*FORMATS, "subject", "oidc", "http", "signing", "signing.*"),
-        others=("cryptography", "requests", "id", "securesystemslib", "sigstore", "sigstore_models",
-                "rfc3161_client")),
+        # What services answer is checked by the engine before the next of them is asked.
+        attest=(*FORMATS, "subject", "oidc", "http", "connections", "signing", "signing.*",
+                "trust", "trust.*", "engine.chain", "engine.sct", "engine.timestamp"),
+        others=("cryptography", "requests", "id", "securesystemslib", "rfc3161_client")),
     Row(modules=("formats.*",), attest=(*FORMATS, "verified", "pack", "pack.*", "engine",
                                         "engine.*", "atomic"),
         others=("cryptography",)),

@@ -24,7 +24,7 @@ def test_a_repository_that_names_services(served: Served, signing_config: bytes)
     served.repository.publish({TRUSTED_ROOT: FIRST, "signing_config.v0.2.json": signing_config})
     instance = instance_of(NAME, None, places=served.places)
     assert (instance.name, instance.is_registered, instance.is_public) == (NAME, True, False)
-    assert len(instance.client_config().signing_config.get_tsas()) == 1
+    assert len(instance.services.timestamp_authorities) == 1
 
 
 def test_a_repository_that_names_none(served: Served) -> None:
