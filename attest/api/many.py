@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -217,6 +219,10 @@ def _serve(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     for connection in foreign:
         connection.close()
+    # As the program does, which one that begins anew has not run: libraries warn of odd
+    # certificates, and looking for rubbish costs more than there is of it.
+    warnings.simplefilter("ignore")
+    gc.set_threshold(100_000)
     while True:
         try:
             task: Task = tasks.recv()

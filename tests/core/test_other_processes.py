@@ -57,6 +57,14 @@ def test_a_key_still_tells_signatures_apart() -> None:
         key.verify(b"0\x06\x02\x01\x01\x02\x01\x01", b"message")
 
 
+def test_a_policy_keeps_its_keys() -> None:
+    key = TrustRoot.embedded("sigstore").logs[0].key
+    policy = attest.Policy.any_of(
+        attest.Signer(key=key), attest.Signer(identity=PERSON, issuer=PERSON_ISSUER)
+    )
+    assert [item.key_id for item in sent(policy).keys] == [key.key_id]
+
+
 @pytest.mark.parametrize("identity", [PERSON, "bob@acme.example"])
 def test_root_and_policy_decide_there_as_here(tmp_path: Path, identity: str) -> None:
     evidence = sandbox_evidence()
