@@ -1,0 +1,370 @@
+"""Which attestations qualify for which signer: every condition as the positions it lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias, assert_never
+
+from attest.policy.decision import Mismatch
+from attest.policy.fields import fold_of, has_own_workflow, needs_own_workflow, value_of
+from attest.policy.match import Fold, folded, matches
+from attest.policy.revoked import revoked_positions
+from attest.policy.rules import (
+    AnySigner,
+    CertificateSigner,
+    EvidenceRule,
+    FieldRule,
+    KeySigner,
+    MaxAgeRule,
+    Pattern,
+    PolicyFile,
+    PredicateTypeRule,
+    SignerRule,
+    StreamRule,
+    Window,
+)
+from attest.verified import KeyIdentity, VerifiedAttestation
+
+#: A verified time further ahead than clocks drift means that one of them is wrong.
+MAX_FUTURE = timedelta(minutes=5)
+
+#: Positions of attestations, as the bits of an integer: a rule costs a few operations on these.
+Positions: TypeAlias = int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What the pack itself says, which every attestation of it signs; None for other targets."""
+
+    stream: str | None = None
+    generated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    """One thing that a rule asks: whom it lets through, and what it tells the others.
+
+    `who` marks the conditions that say whose signature it is.
+    """
+
+    code: str
+    field: str
+    passes: Positions
+    expected: tuple[str, ...]
+    actual: Callable[[int], str | None]
+    who: bool = False
+
+    def mismatch(self, position: int) -> Mismatch:
+        """What it tells the attestation at a position."""
+        return Mismatch(
+            code=self.code,
+            field=self.field,
+            expected=self.expected,
+            actual=self.actual(position),
+        )
+
+
+class Qualification:
+    """Judges signer rules over a set of attestations.
+
+    Args:
+        policy: what must hold.
+        attestations: everything that verified.
+        evidence: what the pack says.
+        now: current time (UTC).
+    """
+
+    def __init__(
+        self,
+        policy: PolicyFile,
+        attestations: Sequence[VerifiedAttestation],
+        *,
+        evidence: Evidence,
+        now: datetime,
+    ) -> None:
+        self._policy = policy
+        self._all = attestations
+        self._evidence = evidence
+        self._now = now
+        self._values: dict[tuple[str, str | None], dict[str, Positions]] = {}
+        self._folded: dict[tuple[str, str | None, Fold], dict[str, Positions]] = {}
+        self._by_key = self._where(lambda item: isinstance(item.signer, KeyIdentity))
+        self._issuers: dict[str, Positions] = {}
+        self._keys: dict[str, Positions] = {}
+        for at, item in enumerate(attestations):
+            if isinstance(item.signer, KeyIdentity):
+                name, index = item.signer.key_id, self._keys
+            else:
+                name, index = item.signer.issuer, self._issuers
+            index[name] = index.get(name, 0) | 1 << at
+        self._common = self._of_all()
+
+    def conditions(self, rule: SignerRule) -> list[Condition]:
+        """Everything that a rule asks, in the order in which it is asked: first who, then the rest.
+
+        What is asked first is told first, and whoever passes more is closer.
+        """
+        match rule:
+            case AnySigner():
+                return list(self._common)
+            case KeySigner(key=key, window=window):
+                who = [self._is_key(key.key_id.hex())]
+            case CertificateSigner(window=window):
+                who = self._is_certificate(rule)
+            case _:
+                assert_never(rule)
+        return [*who, *self._common, *self._window(window)]
+
+    def qualified(self, rule: SignerRule) -> Positions:
+        """The positions of attestations that meet every condition of a rule."""
+        passes = self._where(lambda _: True)
+        for condition in self.conditions(rule):
+            passes &= condition.passes
+        return passes
+
+    def _where(self, holds: Callable[[VerifiedAttestation], bool]) -> Positions:
+        return sum(1 << at for at, item in enumerate(self._all) if holds(item))
+
+    def _is_key(self, key_id: str) -> Condition:
+        return Condition(
+            code="certificate_identity_mismatch",
+            field="key",
+            passes=self._keys.get(key_id, 0),
+            expected=(key_id,),
+            actual=self._key_of,
+            who=True,
+        )
+
+    def _key_of(self, position: int) -> str | None:
+        signer = self._all[position].signer
+        return signer.key_id if isinstance(signer, KeyIdentity) else None
+
+    def _is_certificate(self, rule: CertificateSigner) -> list[Condition]:
+        conditions = [
+            Condition(
+                code="certificate_identity_mismatch",
+                field="issuer",
+                passes=self._issuers.get(rule.issuer, 0),
+                expected=(rule.issuer,),
+                actual=self._issuer_of,
+                who=True,
+            )
+        ]
+        conditions += [self._field(field, rule.issuer) for field in rule.fields]
+        if needs_own_workflow(rule):
+            conditions.append(self._own_workflow())
+        return conditions
+
+    def _issuer_of(self, position: int) -> str | None:
+        identity = self._all[position].identity
+        return None if identity is None else identity.issuer
+
+    def _field(self, rule: FieldRule, issuer: str) -> Condition:
+        fold = fold_of(rule, issuer)
+        passes = 0
+        for pattern in rule.any_of:
+            passes |= self._matching(rule, pattern, fold)
+        return Condition(
+            code="certificate_identity_mismatch",
+            field=rule.claim or rule.name,
+            passes=passes,
+            expected=tuple(map(shown, rule.any_of)),
+            actual=lambda at: self._value(at, rule),
+            who=True,
+        )
+
+    def _value(self, position: int, rule: FieldRule) -> str | None:
+        identity = self._all[position].identity
+        return None if identity is None else value_of(identity, rule)
+
+    def _matching(self, rule: FieldRule, pattern: Pattern, fold: Fold) -> Positions:
+        values = self._values_of(rule)
+        if pattern.kind != "exact":
+            where = (at for value, at in values.items() if matches(pattern, value, fold=fold))
+            return sum(where)  # no position has two values
+        index = self._folded.setdefault((rule.name, rule.claim, fold), {})
+        if not index:
+            for value, at in values.items():
+                name = folded(value, fold)
+                index[name] = index.get(name, 0) | at
+        return index.get(folded(pattern.text, fold), 0)
+
+    def _values_of(self, rule: FieldRule) -> dict[str, Positions]:
+        """Every value of a field, with the positions where it is; absent ones are nowhere."""
+        known = self._values.get((rule.name, rule.claim))
+        if known is None:
+            known = self._values[rule.name, rule.claim] = {}
+            for at in range(len(self._all)):
+                value = self._value(at, rule)
+                if value is not None:
+                    known[value] = known.get(value, 0) | 1 << at
+        return known
+
+    def _own_workflow(self) -> Condition:
+        return Condition(
+            code="certificate_identity_mismatch",
+            field="signer-workflow",
+            passes=self._where(
+                lambda item: item.identity is not None and has_own_workflow(item.identity)
+            ),
+            expected=("a workflow of the repository itself, or to be named in the policy",),
+            actual=self._signer_uri,
+            who=True,
+        )
+
+    def _signer_uri(self, position: int) -> str | None:
+        identity = self._all[position].identity
+        return None if identity is None else identity.claims.get("build-signer-uri")
+
+    def _of_all(self) -> tuple[Condition, ...]:
+        """What is asked whoever signed."""
+        conditions = [self._not_revoked()]
+        conditions += [self._of_evidence(rule) for rule in self._policy.evidence.rules]
+        if self._policy.log == "required":
+            conditions.append(
+                Condition(
+                    code="log_required",
+                    field="log",
+                    passes=~self._by_key | self._where(lambda item: bool(item.log_entries)),
+                    expected=("a log entry",),
+                    actual=lambda _: None,
+                )
+            )
+        if self._policy.timestamp == "required":
+            conditions.append(
+                Condition(
+                    code="timestamp_required",
+                    field="timestamp",
+                    passes=~self._by_key | self._where(lambda item: bool(item.times)),
+                    expected=("a verified time",),
+                    actual=lambda _: None,
+                )
+            )
+        conditions.append(
+            Condition(
+                code="time_in_future",
+                field="signed at",
+                passes=self._where(self._is_past),
+                expected=(f"not after {_utc(self._now)}",),
+                actual=lambda at: _utc(_latest(self._all[at])),
+            )
+        )
+        return tuple(conditions)
+
+    def _is_past(self, attestation: VerifiedAttestation) -> bool:
+        latest = _latest(attestation)
+        # So, because `now` may be the last date there is.
+        return latest is None or latest - MAX_FUTURE <= self._now
+
+    def _not_revoked(self) -> Condition:
+        return Condition(
+            code="signer_revoked",
+            field="revoked",
+            passes=~revoked_positions(self._policy, self._all),
+            expected=("a signer that is not revoked",),
+            actual=lambda at: self._all[at].signer.principal,
+        )
+
+    def _of_evidence(self, rule: EvidenceRule) -> Condition:
+        match rule:
+            case StreamRule(any_of=patterns):
+                stream = self._evidence.stream
+                fits = stream is not None and any(matches(item, stream) for item in patterns)
+                return Condition(
+                    code="stream_mismatch",
+                    field="stream",
+                    passes=-1 if fits else 0,
+                    expected=tuple(map(shown, patterns)),
+                    actual=lambda _: stream,
+                )
+            case PredicateTypeRule(any_of=types):
+                return Condition(
+                    code="predicate_type_mismatch",
+                    field="predicate type",
+                    passes=self._where(lambda item: _predicate_type(item) in types),
+                    expected=types,
+                    actual=lambda at: _predicate_type(self._all[at]),
+                )
+            case MaxAgeRule(limit=limit):
+                return Condition(
+                    code="evidence_too_old",
+                    field="signed at" if self._evidence.generated_at is None else "made at",
+                    passes=self._where(lambda item: self._is_fresh(item, limit)),
+                    expected=(f"at most {limit} before {_utc(self._now)}",),
+                    actual=lambda at: _utc(self._made(self._all[at])),
+                )
+            case _:
+                assert_never(rule)
+
+    def _is_fresh(self, attestation: VerifiedAttestation, limit: timedelta) -> bool:
+        made = self._made(attestation)
+        return made is not None and self._now - made <= limit
+
+    def _made(self, attestation: VerifiedAttestation) -> datetime | None:
+        """A time that the signature was certainly not made before; None if nothing says.
+
+        A certificate lives for minutes. A key may have signed at any time before its verified
+        one, though not before the pack was made that it signs.
+        """
+        earliest = _earliest(attestation)
+        if earliest is None or not isinstance(attestation.signer, KeyIdentity):
+            return earliest
+        made = self._evidence.generated_at
+        return made if made is not None and made <= earliest else None
+
+    def _window(self, window: Window) -> list[Condition]:
+        conditions = []
+        last, first = window.not_after, window.not_before
+        if last is not None:
+            conditions.append(
+                Condition(
+                    code="signed_too_late",
+                    field="signed at",
+                    passes=self._where(lambda item: _is_until(item, last)),
+                    expected=(f"not after {_utc(last)}",),
+                    actual=lambda at: _utc(_earliest(self._all[at])),
+                )
+            )
+        if first is not None:
+            conditions.append(
+                Condition(
+                    code="signed_too_early",
+                    field="signed at",
+                    passes=self._where(lambda item: self._is_from(item, first)),
+                    expected=(f"not before {_utc(first)}",),
+                    actual=lambda at: _utc(self._made(self._all[at])),
+                )
+            )
+        return conditions
+
+    def _is_from(self, attestation: VerifiedAttestation, first: datetime) -> bool:
+        made = self._made(attestation)
+        return made is not None and made >= first
+
+
+def shown(pattern: Pattern) -> str:
+    """A pattern as it is written."""
+    return f"{{regex: {pattern.text}}}" if pattern.kind == "regex" else pattern.text
+
+
+def _is_until(attestation: VerifiedAttestation, last: datetime) -> bool:
+    earliest = _earliest(attestation)
+    return earliest is not None and earliest <= last
+
+
+def _earliest(attestation: VerifiedAttestation) -> datetime | None:
+    return min((item.time for item in attestation.times), default=None)
+
+
+def _latest(attestation: VerifiedAttestation) -> datetime | None:
+    return max((item.time for item in attestation.times), default=None)
+
+
+def _predicate_type(attestation: VerifiedAttestation) -> str | None:
+    return None if attestation.statement is None else attestation.statement.predicate_type
+
+
+def _utc(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,87 @@
+"""What is revoked among verified attestations, by whichever of its names the policy knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attest.errors import PolicyFileError
+from attest.policy.rules import PolicyFile, Revoked
+from attest.verified import KeyIdentity, VerifiedAttestation
+
+
+def revoked_positions(policy: PolicyFile, attestations: Sequence[VerifiedAttestation]) -> int:
+    """The positions of revoked attestations, as the bits of an integer.
+
+    A signature that certainly existed before `since` still counts; one without a verified time
+    does not.
+
+    Args:
+        policy: names what is revoked, and the keys whose ids it may go by.
+        attestations: everything that verified.
+
+    Raises:
+        PolicyFileError: `invalid_revocation`, for a certificate that is not named as it must be.
+
+    Source: design, section 7 "Revocation".
+    """
+    revoked = policy.revoked
+    lists: tuple[tuple[tuple[Revoked, ...], Callable[[VerifiedAttestation, str], bool]], ...] = (
+        (revoked.keys, lambda item, name: name.lower() in _key_ids(policy, item)),
+        (revoked.certificates, _is_certificate),
+        (revoked.identities, lambda item, name: name.lower() in _principals(item)),
+        (revoked.log_entries, lambda item, name: name.lower() in _leaves(item)),
+    )
+    positions = 0
+    for entries, goes_by in lists:
+        for entry in entries:
+            for at, item in enumerate(attestations):
+                if goes_by(item, entry.value) and _since(entry, item):
+                    positions |= 1 << at
+    return positions
+
+
+def _since(entry: Revoked, attestation: VerifiedAttestation) -> bool:
+    """Whether a revocation reaches an attestation that goes by its name."""
+    since = entry.since
+    return since is None or not any(item.time < since for item in attestation.times)
+
+
+def _key_ids(policy: PolicyFile, attestation: VerifiedAttestation) -> frozenset[str]:
+    """Every id of the key that signed, whether it was given or a certificate vouches for it."""
+    if attestation.certificate is not None:
+        from attest.keys import PublicKey
+
+        return PublicKey.from_der(attestation.certificate.spki).ids
+    signer = attestation.signer
+    if not isinstance(signer, KeyIdentity):
+        return frozenset()
+    given = (key.ids for key in policy.keys if key.key_id.hex() == signer.key_id)
+    return frozenset({signer.key_id}).union(*given)
+
+
+def _is_certificate(attestation: VerifiedAttestation, name: str) -> bool:
+    certificate = attestation.certificate
+    if certificate is None:
+        return False
+    if "#" not in name:
+        return name.lower() in (certificate.tbs_sha256.hex(), certificate.sha256.hex())
+    try:
+        return certificate.is_issued_as(name)
+    except ValueError:
+        raise PolicyFileError(
+            "invalid_revocation",
+            f"{name!r} names no certificate",
+            where="revoked.certificates",
+            hint="write ISSUER#SERIAL: a name as in RFC 4514, and the serial number in hex",
+        ) from None
+
+
+def _principals(attestation: VerifiedAttestation) -> frozenset[str]:
+    names = {attestation.signer.principal}
+    if attestation.identity is not None:
+        names.add(attestation.identity.named_principal)
+    return frozenset(name.lower() for name in names)
+
+
+def _leaves(attestation: VerifiedAttestation) -> frozenset[str]:
+    return frozenset(entry.leaf_hash.hex() for entry in attestation.log_entries)
