@@ -1,4 +1,4 @@
-"""Identity tokens: where one is found, what it says before anyone checks it, and keeping it secret.
+"""Identity tokens: what one says before anyone checks it, and keeping it secret.
 
 A token's signature is not checked here; the certificate authority does that. What it says is
 used to refuse early and to tell a person who would sign, never as a fact.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Never, TextIO
 
-from attest.errors import AttestError, MalformedEvidence, SigningError, UsageError
+from attest.errors import MalformedEvidence, SigningError, UsageError
 from attest.files import read_file
-from attest.signing.failures import redact, unreachable
 from attest.strictjson import JSON, Members, loads
 
 #: The audience that Sigstore's certificate authorities require.
@@ -25,11 +23,9 @@ AUDIENCE = "sigstore"
 _LEEWAY = timedelta(seconds=5)
 #: Real tokens have 1 to 4 KB; the bound keeps a wrong file from being read as one.
 _LONGEST = 65_536
+_CIRCLECI_PROJECT = "oidc.circleci.com/project-id"
+_CIRCLECI_DEFINITION = "oidc.circleci.com/pipeline-definition-id"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
-#: Environments in which the `id` library finds credentials. Outside them it is not asked: on a
-#: cloud machine it would sign as the machine's service account without anybody's wish.
-_AMBIENT = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME")
-_PERMISSION_LINES = "permissions:\n  id-token: write\n  contents: read"
 
 
 class _Secret:
@@ -66,6 +62,14 @@ class IdentityToken:
     def reveal(self) -> str:
         """The token itself, only for the service that it is meant for."""
         return self._secret.reveal()
+
+    def seconds_left(self, *, now: datetime | None = None) -> float:
+        """How long the token is still valid; negative once it has expired.
+
+        Args:
+            now: UTC; by default the clock's.
+        """
+        return (self.expires - (now or datetime.now(UTC))).total_seconds()
 
     @classmethod
     def from_text(cls, text: str, *, now: datetime | None = None) -> IdentityToken:
@@ -146,11 +150,25 @@ def _date(claims: Members, name: str) -> datetime:
 
 
 def _identity(claims: Members) -> str | None:
-    """Whom the certificate will most likely name: an e-mail address or a GitHub workflow."""
+    """Whom the certificate will most likely name: a person, or a CI system's definition of the job.
+
+    Source: Fulcio's identity configuration, `subject-alternative-name-template`.
+    """
     if claims.has("email"):
         return claims.string("email")
-    if claims.has("job_workflow_ref"):
+    if claims.has("job_workflow_ref"):  # GitHub Actions
         return f"https://github.com/{claims.string('job_workflow_ref')}"
+    if claims.has("ci_config_ref_uri"):  # GitLab
+        return f"https://{claims.string('ci_config_ref_uri')}"
+    if claims.has("organization_slug") and claims.has("pipeline_slug"):  # Buildkite
+        organization, pipeline = (
+            claims.string(name) for name in ("organization_slug", "pipeline_slug")
+        )
+        return f"https://buildkite.com/{organization}/{pipeline}"
+    if claims.has(_CIRCLECI_PROJECT) and claims.has(_CIRCLECI_DEFINITION):
+        project = claims.string(_CIRCLECI_PROJECT)
+        definition = claims.string(_CIRCLECI_DEFINITION)
+        return f"https://circleci.com/api/v2/projects/{project}/pipeline-definitions/{definition}"
     return None
 
 
@@ -180,92 +198,3 @@ def read_argument(argument: str, *, stdin: TextIO) -> str:
             hint="name a readable file that holds only the token",
         ) from None
     return argument
-
-
-def find_token(
-    *,
-    explicit: str | None,
-    environ: Mapping[str, str],
-    interactive: Callable[[], str] | None,
-    now: datetime | None = None,
-) -> IdentityToken:
-    """The identity token to sign with: given, from the environment, ambient, or by logging in.
-
-    Args:
-        explicit: the token's text if one was given, else None.
-        environ: the environment; where it names a CI system, the `id` library then reads that
-            system's variables from the process itself.
-        interactive: asks a person and returns the token's text; None where there is nobody.
-        now: UTC; the time to judge validity at, by default the clock's.
-
-    Raises:
-        SigningError: `ambient_permission_missing`, `ambient_refused`, `no_identity`, and the
-            codes of `IdentityToken.from_text`.
-        NetworkError: `network_unreachable`.
-
-    Source: Evidence Pack R-073, R-091.
-    """
-    if explicit is not None:
-        return IdentityToken.from_text(explicit, now=now)
-    if given := environ.get("SIGSTORE_ID_TOKEN"):
-        try:
-            return IdentityToken.from_text(given, now=now)
-        except AttestError as error:
-            error.where = error.where or "SIGSTORE_ID_TOKEN"
-            raise
-    if any(environ.get(name) for name in _AMBIENT):
-        return IdentityToken.from_text(_ambient(environ), now=now)
-    if environ.get("CI") or interactive is None:
-        raise SigningError(
-            "no_identity",
-            "there is no identity token, and nobody to ask for one",
-            hint="give --identity-token or set SIGSTORE_ID_TOKEN to an OIDC token with the "
-            f"audience {AUDIENCE!r}",
-        )
-    return IdentityToken.from_text(interactive(), now=now)
-
-
-def _permission_missing() -> SigningError:
-    return SigningError(
-        "ambient_permission_missing",
-        "this GitHub Actions job may not request an identity token",
-        hint=f"add these lines to the job in its workflow file:\n{_PERMISSION_LINES}",
-    )
-
-
-def _ambient(environ: Mapping[str, str]) -> str:
-    request_token = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-    if environ.get("GITHUB_ACTIONS") and not (
-        request_token and environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
-    ):
-        raise _permission_missing()
-
-    import id as ambient  # the library's name hides a builtin
-
-    try:
-        found = ambient.detect_credential(AUDIENCE)
-    except ambient.GitHubOidcPermissionCredentialError:
-        raise _permission_missing() from None
-    # Beside its own errors the library lets those of its HTTP client and decoders pass.
-    except Exception as error:  # noqa: BLE001
-        raise unreachable(error, "the CI's token service") or _refused(
-            error, request_token or ""
-        ) from None
-    if found is None:
-        raise SigningError(
-            "no_identity",
-            "this CI environment offers no identity token",
-            hint="give --identity-token or set SIGSTORE_ID_TOKEN",
-        )
-    return found
-
-
-def _refused(error: BaseException, secret: str) -> AttestError:
-    # The library quotes the whole answer, in which anything may stand.
-    text = redact(str(error).partition("body=")[0].rstrip(" ,("), [secret])
-    return SigningError(
-        "ambient_refused",
-        f"the CI's token service gave no usable token: {text}",
-        hint="see whether the job may request tokens with the audience "
-        f"{AUDIENCE!r}, then run it again",
-    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TextIO
 
 from attest.errors import TrustError
-from attest.oidc import IdentityToken, find_token, read_argument
+from attest.signing.identity import Login, Person, TokenSource, find_source
 from attest.signing.instance import (
     PUBLIC_INSTANCES,
     Kind,
@@ -17,7 +17,7 @@ from attest.signing.instance import (
 from attest.trust.known import Places
 from attest.trust.registry import Registry
 
-__all__ = ["SigningInstance", "current", "find_identity", "instance_of"]
+__all__ = ["Login", "SigningInstance", "TokenSource", "current", "find_identity", "instance_of"]
 
 
 def find_identity(
@@ -27,8 +27,8 @@ def find_identity(
     environ: Mapping[str, str],
     stdin: TextIO,
     announce: Callable[[], None],
-) -> IdentityToken:
-    """The identity token to sign with.
+) -> TokenSource:
+    """Where the identity token to sign with comes from; `TokenSource.token` gets it.
 
     Args:
         argument: value of `--identity-token`: a token, `@FILE` or `-`; None if not given.
@@ -39,20 +39,22 @@ def find_identity(
 
     Raises:
         UsageError: `token_unreadable`.
-        SigningError: the codes of `attest.oidc.find_token` and `attest.signing.login.log_in`.
-        NetworkError: `network_unreachable`.
-        TrustError: the instance names no place to log in.
+        SigningError: `no_identity`.
     """
 
-    def interactive() -> str:
+    def log_in() -> str:
         from attest.signing.login import log_in
 
         url = instance.login_url()
         announce()
         return log_in(url)
 
-    explicit = None if argument is None else read_argument(argument, stdin=stdin)
-    return find_token(explicit=explicit, environ=environ, interactive=interactive)
+    return find_source(
+        argument=argument,
+        environ=environ,
+        stdin=stdin,
+        person=Person(login="browser", log_in=log_in),
+    )
 
 
 def instance_of(

@@ -108,7 +108,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         environ=context.environ,
         stdin=sys.stdin,
         announce=lambda: _announce(instance, context),
-    )
+    ).token()
     if args.dry_run:
         who = f"{escape(token.identity)}, issuer {escape(token.issuer)}"
         context.say(f"dry run: nothing is signed; it would be by {who}")

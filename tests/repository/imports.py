@@ -72,8 +72,7 @@ TABLE = (
     Row(modules=("report", "report.*"),  # the package itself for its version
         attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
                 "policy", "policy.*", "report", "report.*")),
-    Row(modules=("oidc",), attest=(*VALUES, "http", "signing.failures"),
-        others=("requests", "id", "sigstore")),
+    Row(modules=("oidc",), attest=VALUES),
     Row(modules=("signing", "signing.*"),
         # What services answer is checked by the engine before the next of them is asked.
         attest=(*FORMATS, "subject", "oidc", "http", "connections", "signing", "signing.*",

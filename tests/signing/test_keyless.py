@@ -14,8 +14,9 @@ from sigstore.verify import Verifier, policy
 from sigstore_models.common.v1 import HashAlgorithm
 
 from attest.errors import AttestError, NetworkError, SigningError, TrustError, UsageError
-from attest.oidc import IdentityToken, find_token
+from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
+from attest.signing.ambient import ask
 from attest.signing.instance import SigningInstance
 from attest.signing.keyless import open_keyless_signer
 from attest.statement import pack_statement
@@ -78,7 +79,7 @@ def test_a_workflow_signs_with_its_ambient_token(
     environment = sandbox.ambient_environment()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    token = find_token(explicit=None, environ=environment, interactive=None)
+    token = IdentityToken.from_text(ask("github-actions", environment))
     with open_keyless_signer(token, instance) as signer:
         bundle = Bundle.from_json(signer.sign_digest(DIGEST))
     assert token.identity.startswith("https://github.com/acme/evidence/")
@@ -177,7 +178,7 @@ def test_an_ambient_service_that_does_not_answer(monkeypatch: pytest.MonkeyPatch
     }
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    error = fails(lambda: find_token(explicit=None, environ=environ, interactive=None))
+    error = fails(lambda: ask("github-actions", environ))
     assert (type(error), error.code) == (NetworkError, "network_unreachable")
     assert "request-secret" not in f"{error} {error.hint}"
 
@@ -186,7 +187,7 @@ def test_an_ambient_service_that_refuses(sandbox: Sandbox, monkeypatch: pytest.M
     environ = sandbox.ambient_environment() | {"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "wrong-secret"}
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    error = fails(lambda: find_token(explicit=None, environ=environ, interactive=None))
+    error = fails(lambda: ask("github-actions", environ))
     assert (type(error), error.code) == (SigningError, "ambient_refused")
     assert "wrong-secret" not in f"{error} {error.hint}"
 

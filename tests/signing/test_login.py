@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from attest.errors import AttestError, NetworkError, SigningError
-from attest.oidc import IdentityToken, find_token
+from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
 from attest.signing.login import log_in
@@ -39,11 +39,7 @@ def test_a_person_logs_in(
         seen.append(url)
         return follow(url)
 
-    token = find_token(
-        explicit=None,
-        environ={},
-        interactive=lambda: log_in(instance.login_url(), open_browser=browser),
-    )
+    token = IdentityToken.from_text(log_in(instance.login_url(), open_browser=browser))
     assert (token.identity, token.issuer) == ("ana@acme.example", "https://accounts.google.com")
     query = parse_qs(urlsplit(seen[0]).query)
     assert query["code_challenge_method"] == ["S256"]

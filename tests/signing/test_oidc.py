@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import SigningError, UsageError
-from attest.oidc import IdentityToken, find_token, read_argument
+from attest.oidc import IdentityToken, read_argument
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -50,6 +50,25 @@ def mint(changes: Mapping[str, object] | None = None) -> str:
             "https://github.com/acme/evidence/.github/workflows/p.yml@refs/heads/main",
             "https://issuer.example",
         ),
+        (
+            {"ci_config_ref_uri": "gitlab.com/acme/evidence//.gitlab-ci.yml@refs/heads/main"},
+            "https://gitlab.com/acme/evidence//.gitlab-ci.yml@refs/heads/main",
+            "https://issuer.example",
+        ),
+        (
+            {"organization_slug": "acme", "pipeline_slug": "evidence"},
+            "https://buildkite.com/acme/evidence",
+            "https://issuer.example",
+        ),
+        (
+            {
+                "oidc.circleci.com/project-id": "p",
+                "oidc.circleci.com/pipeline-definition-id": "d",
+            },
+            "https://circleci.com/api/v2/projects/p/pipeline-definitions/d",
+            "https://issuer.example",
+        ),
+        ({"organization_slug": "acme"}, "subject-1", "https://issuer.example"),
         (
             {"email": "a@b.example", "federated_claims": {"connector_id": "https://idp.example"}},
             "a@b.example",
@@ -88,6 +107,7 @@ def test_what_a_token_says(changes: Mapping[str, object], identity: str, issuer:
         ({"iss": 1}, "token_malformed"),
         ({"sub": None}, "token_malformed"),
         ({"email": ["ana@acme.example"]}, "token_malformed"),
+        ({"ci_config_ref_uri": None, "job_workflow_ref": 1}, "token_malformed"),
     ],
 )
 def test_a_token_that_cannot_work_is_refused(changes: Mapping[str, object], code: str) -> None:
@@ -146,59 +166,6 @@ def test_no_error_quotes_a_token(changes: Mapping[str, object]) -> None:
         IdentityToken.from_text(text, now=NOW)
     told = f"{caught.value} {caught.value.hint} {caught.value.where} {caught.value!r}"
     assert not any(part in told for part in text.split("."))
-
-
-def test_the_order_in_which_a_token_is_looked_for() -> None:
-    environ = {"SIGSTORE_ID_TOKEN": mint({"sub": "environment"})}
-
-    def interactive() -> str:
-        return mint({"sub": "person"})
-
-    def found(explicit: str | None, environ: Mapping[str, str]) -> str:
-        return find_token(
-            explicit=explicit, environ=environ, interactive=interactive, now=NOW
-        ).identity
-
-    assert found(mint({"sub": "given"}), environ) == "given"
-    assert found(None, environ) == "environment"
-    assert found(None, {"SIGSTORE_ID_TOKEN": ""}) == "person"
-
-
-def test_a_bad_given_token_is_not_replaced_by_another_one() -> None:
-    with pytest.raises(SigningError) as caught:
-        find_token(explicit="", environ={"SIGSTORE_ID_TOKEN": mint()}, interactive=mint, now=NOW)
-    assert caught.value.code == "token_malformed"
-
-
-def never() -> str:
-    raise AssertionError("nobody is asked in CI")
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"GITHUB_ACTIONS": "true", "CI": "true"},
-        {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:1/"},
-        {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"},
-    ],
-)
-def test_a_job_without_permission_is_told_the_lines_to_add(environ: Mapping[str, str]) -> None:
-    with pytest.raises(SigningError) as caught:
-        find_token(explicit=None, environ=environ, interactive=never)
-    assert caught.value.code == "ambient_permission_missing"
-    assert "permissions:\n  id-token: write\n" in str(caught.value.hint)
-
-
-def test_ci_without_a_token_never_asks_a_person() -> None:
-    with pytest.raises(SigningError) as caught:
-        find_token(explicit=None, environ={"CI": "true"}, interactive=never)
-    assert caught.value.code == "no_identity"
-
-
-def test_nobody_to_ask_is_said() -> None:
-    with pytest.raises(SigningError) as caught:
-        find_token(explicit=None, environ={}, interactive=None)
-    assert caught.value.code == "no_identity"
 
 
 def test_a_token_argument_is_a_value_a_file_or_standard_input(tmp_path: Path) -> None:
