@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,10 @@ _EPILOG = """\
 examples:
   attest sandbox init ./sandbox       make keys, certificates and the trusted root
   attest sandbox run ./sandbox        run it until Ctrl-C, on a free loopback port
+  attest sandbox run ./sandbox --fault log-500:2 --fault tsa-down
+
+faults: ca-500, ca-refuses, token-refused, expired-certificate, wrong-sct, tsa-down, log-409,
+log-409-other, log-500, cut (the log hangs up), wrong-proof, slow (N seconds)
 
 A sandbox listens on loopback only, and everything it issues is marked as a sandbox's:
 nobody trusts it who does not name its trusted root."""
@@ -32,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("action", choices=("init", "run"), help="make it, or make and run it")
     parser.add_argument("directory", metavar="DIR", type=Path, help="where it keeps its state")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:N]",
+        help="let a service fail, for N requests; may be given again (see below)",
+    )
     parser.add_argument(
         "--port", type=int, default=0, metavar="N", help="to listen on; default: a free one"
     )
@@ -47,6 +58,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.action == "init":
         if args.port:
             raise UsageError("invalid_usage", "init listens to no port", where="--port")
+        if args.fault:
+            raise UsageError("invalid_usage", "init runs no service", where="--fault")
         with _one_clear_line(directory):
             root = Sandbox.init(directory)
         if context.wants_json:
@@ -55,8 +68,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
             context.result(f"trusted root  {escape(str(root))}")
         context.say(f"to run it: attest sandbox run {escape(shlex.quote(str(directory)))}")
         return EXIT_OK
+    _check_faults(args.fault)
     with _one_clear_line(directory):
-        sandbox = Sandbox.start(directory, port=args.port)
+        sandbox = Sandbox.start(directory, port=args.port, faults=args.fault)
     with sandbox:
         _print_how_to_use(sandbox, context)
         context.stdout.flush()
@@ -66,6 +80,17 @@ def run(args: argparse.Namespace, context: Context) -> int:
         except KeyboardInterrupt:
             context.say("stopped")
     return EXIT_OK
+
+
+def _check_faults(texts: Sequence[str]) -> None:
+    from attest.sandbox import SandboxError
+    from attest.sandbox.faults import parse_fault
+
+    for text in texts:
+        try:
+            parse_fault(text)
+        except SandboxError as error:
+            raise UsageError("invalid_usage", str(error), where="--fault") from None
 
 
 @contextmanager

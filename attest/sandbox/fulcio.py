@@ -39,7 +39,7 @@ class Fulcio:
         self._ca = ca
         self._ctlog = ctlog
         self._tokens = tokens
-        self._issuers = issuers
+        self.issuers = issuers
 
     def signing_certificate(self, request: JsonObject, bearer: str | None) -> JsonObject:
         """Answer `POST /api/v2/signingCert`.
@@ -48,7 +48,7 @@ class Fulcio:
             request: the body, in either of the two shapes clients send.
             bearer: token of the Authorization header, if there was one.
         """
-        claims = self._tokens.check(_token(request, bearer), issuers=self._issuers())
+        claims = self._tokens.check(_token(request, bearer), issuers=self.issuers())
         identity = identity_of(claims)
         certificate = self._ca.issue(
             public_key=_proven_key(request, identity.challenge),

@@ -43,12 +43,13 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """An answer."""
+    """An answer; with `cut` the connection ends before a byte of it is sent."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: bytes = b""
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
 
 
 Handler = Callable[[Instance, Request, re.Match[str]], Response]

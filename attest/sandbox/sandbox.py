@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from attest.sandbox import config
 from attest.sandbox.clock import Clock, utc_now
+from attest.sandbox.faults import Faults
 from attest.sandbox.instance import Instance
 from attest.sandbox.lock import DirectoryLock
 from attest.sandbox.names import DEFAULT_PERSON, GOOGLE_ISSUER
-from attest.sandbox.routes import respond
 from attest.sandbox.server import LoopbackServer
 from attest.sandbox.store import write_atomically
 from attest.sandbox.tokens import person_claims, requested_workflow, workflow_claims
@@ -29,8 +29,11 @@ TRUST_CONFIG_V2: Final = "trust_config.v2.json"
 class Sandbox:
     """A private Sigstore on loopback; make one with `start`."""
 
-    def __init__(self, directory: Path, instance: Instance, lock: DirectoryLock) -> None:
+    def __init__(
+        self, directory: Path, instance: Instance, lock: DirectoryLock, faults: Faults
+    ) -> None:
         self.directory = directory
+        self.faults = faults
         self.instance = instance
         self._lock = lock
         self._server: LoopbackServer | None = None
@@ -58,6 +61,7 @@ class Sandbox:
         port: int = 0,
         person: str = DEFAULT_PERSON,
         clock: Clock = utc_now,
+        faults: Iterable[str] = (),
     ) -> Sandbox:
         """Run a sandbox on the keys and log entries in `directory`.
 
@@ -67,10 +71,13 @@ class Sandbox:
             port: 0 for a free one.
             person: e-mail of whoever logs in without a `login_hint`.
             clock: tells the time.
+            faults: how services are to fail from the start, as `NAME` or `NAME:N`; while it runs
+                `faults` takes and forgets more.
         """
+        failing = Faults(faults)
         lock = DirectoryLock(directory)
         try:
-            sandbox = cls(directory, Instance.open(directory, clock=clock), lock)
+            sandbox = cls(directory, Instance.open(directory, clock=clock), lock, failing)
             sandbox.instance.oidc.default_person = person
             sandbox._listen(host, port)
         except BaseException:
@@ -198,7 +205,9 @@ class Sandbox:
 
     def _listen(self, host: str, port: int) -> None:
         instance = self.instance
-        server = LoopbackServer(lambda request: respond(instance, request), host=host, port=port)
+        server = LoopbackServer(
+            lambda request: self.faults.respond(instance, request), host=host, port=port
+        )
         self._server = server
         instance.oidc.url = server.url
         _write_trusted_root(self.directory, instance)

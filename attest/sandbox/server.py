@@ -155,8 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
             response = refused(refusal, parts.path)
             # The body was not read: what follows on this connection cannot be trusted.
             self.close_connection = True
-        self._send(response)
         logger.debug("%s %s %d", self.command, parts.path, response.status)
+        if response.cut:
+            self.close_connection = True
+            return
+        self._send(response)
 
     def _body(self) -> bytes:
         self._check_host()

@@ -12,6 +12,8 @@
     @ env NAME=VALUE        set a variable for the commands that follow
     @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token, and
                             {expired} one whose time is over
+    @ fault NAME            let a service of the sandbox fail, see `attest/sandbox/faults.py` …
+    @ repair                … and all of them work again
     @ workflow              from here on be a step in a GitHub Actions workflow of that sandbox
     @ keep NAME             remember a file's bytes …
     @ unchanged NAME        … and require them

@@ -65,6 +65,8 @@ class Stage:
             "key-signed": lambda: sign_by_key(Path(first)),
             "env": lambda: self.set_variable(*directive.text.split("=", 1)),
             "sandbox": self.enter_sandbox,
+            "fault": lambda: self.running().faults.inject(first),
+            "repair": self.clear_faults,
             "workflow": self.enter_workflow,
             "keep": lambda: self.kept.update({first: Path(first).read_bytes()}),
             "unchanged": lambda: self.expect_unchanged(first),
@@ -75,8 +77,16 @@ class Stage:
         except (AssertionError, OSError, KeyError) as error:
             raise AssertionError(f"line {directive.line}: {error!r}") from error
 
-    def enter_sandbox(self) -> None:
+    def running(self) -> Sandbox:
         sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
+        self.request.addfinalizer(sandbox.faults.clear)  # others run on it too
+        return sandbox
+
+    def clear_faults(self) -> None:
+        self.running().faults.clear()
+
+    def enter_sandbox(self) -> None:
+        sandbox = self.running()
         self.words = {
             "sandbox": str(sandbox.directory),
             "token": sandbox.person_token(),
@@ -84,7 +94,7 @@ class Stage:
         }
 
     def enter_workflow(self) -> None:
-        sandbox: Sandbox = self.request.getfixturevalue("running_sandbox")
+        sandbox = self.running()
         for name, value in sandbox.ambient_environment().items():
             self.set_variable(name, value)
 
