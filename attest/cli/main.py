@@ -40,6 +40,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "merge": ("attest.cli.merge", "merge packs of several streams into one"),
     "extract": ("attest.cli.extract", "write a pack out into a new folder"),
     "diff": ("attest.cli.diff", "show what differs between two packs"),
+    "policy": ("attest.cli.policy", "read, check and explain policy files"),
+    "key": ("attest.cli.key", "make and import keys, for where an identity cannot sign"),
     "trust": ("attest.cli.trust", "show, refresh and register what instances trust"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),
     "demo": ("attest.cli.demo", "see the main job done, and five ways to cheat rejected"),
@@ -175,7 +177,19 @@ def _run(
     if options.help:
         context.result(parser.format_help() + "\nattest --help lists the global options")
         return EXIT_OK
+    _require_output(name, command, context)
     return command.run(parser.parse(words), context)
+
+
+def _require_output(name: str, command: Command, context: Context) -> None:
+    """Refuse a form of results that a command does not have; one without a word has two."""
+    known: tuple[str, ...] = getattr(command, "OUTPUTS", ("text", "json"))
+    if context.settings.output not in known:
+        raise UsageError(
+            "invalid_usage",
+            f"attest {name} has no output {context.settings.output}",
+            hint=f"there are: {', '.join(known)}",
+        )
 
 
 def _first_context(

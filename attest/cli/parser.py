@@ -17,7 +17,8 @@ GLOBAL_OPTIONS = """\
 global options, before or after the command:
   -v, --verbose         say more; twice for what only a developer wants to know
   -q, --quiet           say nothing but the result
-  --output text|json    form of the result; JSON is alone on stdout
+  --output text|json    form of the result, which is alone on stdout; some commands have more:
+                        sarif, junit, markdown
   --color auto|always|never
                         colour the result; NO_COLOR is respected
   --limit NAME=VALUE    set a limit, as max_artifact_bytes=50000000; may be given several times
@@ -121,6 +122,8 @@ class Parser(argparse.ArgumentParser):
         for name in names:
             if name not in known:
                 raise unknown_option(name, {*known, *GLOBAL_NAMES}, self.prog)
+        if self.get_default("options_between"):
+            return self.parse_intermixed_args(list(words))
         return self.parse_args(list(words))
 
     def option_names(self) -> set[str]:
