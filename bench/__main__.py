@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import copies, many, packs, verify
+from bench import copies, many, packs, policy, verify
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 packs.add_options(parser)
@@ -12,3 +12,4 @@ verify.measure(args.rounds)
 packs.measure(args)
 copies.measure(args)
 many.measure(args)
+policy.measure(args.rounds)

@@ -184,21 +184,23 @@ class _Court:
 
     def _refused(self, line: _Line, principals: Sequence[str]) -> list[tuple[_Failure, Candidate]]:
         """Every attestation that does not qualify, with the rule of the line it is closest to."""
-        rules = [(rule.name, self.qualification.conditions(rule)) for rule in line.rules]
+        everybody = (1 << len(self.attestations)) - 1
+        rules = [
+            (rule.name, _failures(self.qualification.conditions(rule), everybody))
+            for rule in line.rules
+        ]
         found = []
-        for at, attestation in enumerate(self.attestations):
-            if line.qualified >> at & 1:
-                continue
+        for at in _positions(everybody & ~line.qualified):
             # The first rule of those that it comes equally close to.
             name, failure = max(
-                ((name, _first_failure(at, conditions)) for name, conditions in rules),
+                ((name, failures[at]) for name, failures in rules),
                 key=lambda item: (item[1].named, item[1].passed),
             )
             candidate = Candidate(
                 principal=principals[at],
                 signer=name,
                 attestation=at,
-                who=_who(attestation),
+                who=_who(self.attestations[at]),
                 mismatch=failure.condition.mismatch(at),
             )
             found.append((failure, candidate))
@@ -225,12 +227,18 @@ class _Court:
                 )
 
 
-def _first_failure(position: int, conditions: Sequence[Condition]) -> _Failure:
-    """The first condition that does not let an attestation through; there is one."""
-    at = next(n for n, item in enumerate(conditions) if not item.passes >> position & 1)
-    failing = conditions[at]
-    passed = sum(item.who == failing.who for item in conditions[:at])
-    return _Failure(condition=failing, named=not failing.who, passed=passed)
+def _failures(conditions: Sequence[Condition], everybody: Positions) -> dict[int, _Failure]:
+    """The first condition that each attestation fails, by position."""
+    failures: dict[int, _Failure] = {}
+    left, who, passed = everybody, True, 0
+    for condition in conditions:
+        if condition.who != who:
+            who, passed = condition.who, 0
+        failure = _Failure(condition=condition, named=not who, passed=passed)
+        failures.update(dict.fromkeys(_positions(left & ~condition.passes), failure))
+        left &= condition.passes
+        passed += 1
+    return failures
 
 
 def _met(

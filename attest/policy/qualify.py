@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypeAlias, assert_never
 
 from attest.policy.decision import Mismatch
 from attest.policy.fields import fold_of, has_own_workflow, needs_own_workflow, value_of
-from attest.policy.match import Fold, folded, matches
+from attest.policy.match import Fold, folded, matches, select
 from attest.policy.revoked import revoked_positions
 from attest.policy.rules import (
     AnySigner,
@@ -88,8 +89,9 @@ class Qualification:
         self._all = attestations
         self._evidence = evidence
         self._now = now
-        self._values: dict[tuple[str, str | None], dict[str, Positions]] = {}
-        self._folded: dict[tuple[str, str | None, Fold], dict[str, Positions]] = {}
+        self._values: dict[tuple[str, str | None, Fold], dict[str, Positions]] = {}
+        self._windows: dict[Window, list[Condition]] = {}
+        self._asked: dict[str, list[Condition]] = {}
         self._by_key = self._where(lambda item: isinstance(item.signer, KeyIdentity))
         self._issuers: dict[str, Positions] = {}
         self._keys: dict[str, Positions] = {}
@@ -106,6 +108,12 @@ class Qualification:
 
         What is asked first is told first, and whoever passes more is closer.
         """
+        asked = self._asked.get(rule.name)
+        if asked is None:
+            asked = self._asked[rule.name] = self._conditions(rule)
+        return asked
+
+    def _conditions(self, rule: SignerRule) -> list[Condition]:
         match rule:
             case AnySigner():
                 return list(self._common)
@@ -115,11 +123,13 @@ class Qualification:
                 who = self._is_certificate(rule)
             case _:
                 assert_never(rule)
-        return [*who, *self._common, *self._window(window)]
+        if window not in self._windows:  # most have the same
+            self._windows[window] = self._window(window)
+        return [*who, *self._common, *self._windows[window]]
 
     def qualified(self, rule: SignerRule) -> Positions:
         """The positions of attestations that meet every condition of a rule."""
-        passes = self._where(lambda _: True)
+        passes = (1 << len(self._all)) - 1
         for condition in self.conditions(rule):
             passes &= condition.passes
         return passes
@@ -154,7 +164,7 @@ class Qualification:
         ]
         conditions += [self._field(field, rule.issuer) for field in rule.fields]
         if needs_own_workflow(rule):
-            conditions.append(self._own_workflow())
+            conditions.append(self._own_workflow)
         return conditions
 
     def _issuer_of(self, position: int) -> str | None:
@@ -180,28 +190,24 @@ class Qualification:
         return None if identity is None else value_of(identity, rule)
 
     def _matching(self, rule: FieldRule, pattern: Pattern, fold: Fold) -> Positions:
-        values = self._values_of(rule)
-        if pattern.kind != "exact":
-            where = (at for value, at in values.items() if matches(pattern, value, fold=fold))
-            return sum(where)  # no position has two values
-        index = self._folded.setdefault((rule.name, rule.claim, fold), {})
-        if not index:
-            for value, at in values.items():
-                name = folded(value, fold)
-                index[name] = index.get(name, 0) | at
-        return index.get(folded(pattern.text, fold), 0)
+        values = self._values_of(rule, fold)
+        if pattern.kind == "exact":  # a look-up, where `select` would compare each
+            return values.get(folded(pattern.text, fold), 0)
+        return sum(values[value] for value in select(pattern, values, fold=fold))
 
-    def _values_of(self, rule: FieldRule) -> dict[str, Positions]:
+    def _values_of(self, rule: FieldRule, fold: Fold) -> dict[str, Positions]:
         """Every value of a field, with the positions where it is; absent ones are nowhere."""
-        known = self._values.get((rule.name, rule.claim))
+        known = self._values.get((rule.name, rule.claim, fold))
         if known is None:
-            known = self._values[rule.name, rule.claim] = {}
+            known = self._values[rule.name, rule.claim, fold] = {}
             for at in range(len(self._all)):
                 value = self._value(at, rule)
                 if value is not None:
+                    value = folded(value, fold)
                     known[value] = known.get(value, 0) | 1 << at
         return known
 
+    @cached_property
     def _own_workflow(self) -> Condition:
         return Condition(
             code="certificate_identity_mismatch",
