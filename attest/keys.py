@@ -107,13 +107,24 @@ class PublicKey:
         return hashlib.sha256(self.spki).digest()
 
     @property
+    def pem(self) -> bytes:
+        """The key as PEM, as `attest verify --key` takes it."""
+        key = load_der_public_key(self.spki)
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def point_id(self) -> bytes | None:
+        """SHA-256 of an EC key's uncompressed point (SEC 1, section 2.3.3); None of others."""
+        key = load_der_public_key(self.spki)
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return None
+        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return hashlib.sha256(point).digest()
+
+    @property
     def ids(self) -> frozenset[str]:
         """Every id that names it, in hex: of the SPKI, and of an EC key's uncompressed point."""
-        key = load_der_public_key(self.spki)
-        point = b""
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return frozenset(hashlib.sha256(data).hexdigest() for data in (self.spki, point) if data)
+        return frozenset(item.hex() for item in (self.key_id, self.point_id) if item is not None)
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check a signature over a message.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
@@ -75,21 +76,34 @@ def decrypt_cosign_key(data: bytes, passphrase: Passphrase, *, where: str) -> Pr
     return from_pkcs8(plain, where=where)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Box:
     """The members of the JSON text; nothing of it is secret without the passphrase."""
 
-    __slots__ = ("cipher", "ciphertext", "kdf", "n", "nonce", "p", "r", "salt")
+    kdf: str
+    n: int
+    r: int
+    p: int
+    salt: bytes
+    cipher: str
+    nonce: bytes
+    ciphertext: bytes
 
     @classmethod
     def parse(cls, data: bytes) -> _Box:
         members = Members(loads(data, where="key"), where="key", code=_CODE)
         kdf, cipher = members.members("kdf"), members.members("cipher")
         params = kdf.members("params")
-        box = cls()
-        box.kdf, box.cipher = kdf.string("name"), cipher.string("name")
-        box.n, box.r, box.p = (params.int64(name) for name in ("N", "r", "p"))
-        box.salt, box.nonce = kdf.base64("salt"), cipher.base64("nonce")
-        box.ciphertext = members.base64("ciphertext")
+        box = cls(
+            kdf=kdf.string("name"),
+            n=params.int64("N"),
+            r=params.int64("r"),
+            p=params.int64("p"),
+            salt=kdf.base64("salt"),
+            cipher=cipher.string("name"),
+            nonce=cipher.base64("nonce"),
+            ciphertext=members.base64("ciphertext"),
+        )
         for each in (params, kdf, cipher, members):
             each.no_others()
         return box
@@ -98,11 +112,11 @@ class _Box:
         """Refuse what cosign does not write, and what would take the machine's memory."""
         odd = None
         if (self.kdf, self.cipher) != ("scrypt", "nacl/secretbox"):
-            odd = f"by {self.kdf!r} and {self.cipher!r}, not scrypt and nacl/secretbox"
+            odd = f"by {self.kdf!r} and {self.cipher!r}, not by scrypt and nacl/secretbox"
         elif self.n not in _N_RANGE or self.n & (self.n - 1):
-            odd = f"with N = {self.n} in scrypt: not a power of 2 from {_N_RANGE[0]} to {_N_RANGE[-1]}"
+            odd = f"with N = {self.n} in scrypt, no power of 2 from 16384 to 262144"
         elif self.r != _R or self.p not in _P_RANGE:
-            odd = f"with r = {self.r} and p = {self.p} in scrypt: not r = {_R} and p to {_P_RANGE[-1]}"
+            odd = f"with r = {self.r} and p = {self.p} in scrypt, not r = 8 and p of 1 to 4"
         elif len(self.salt) not in _SALT_RANGE or len(self.nonce) != _NONCE_BYTES:
             odd = "with a salt or nonce of another length than cosign's"
         if odd is not None:

@@ -123,6 +123,11 @@ def parse_private_key(data: bytes, passphrase: Passphrase, *, where: str) -> Pri
         raise invalid_private_key("holds no private key", where) from None
 
 
+def is_encrypted(data: bytes) -> bool:
+    """Whether a text claims to be a key that a passphrase opens."""
+    return f"-----BEGIN {_ENCRYPTED}-----".encode() in data
+
+
 def from_pkcs8(data: bytes, *, where: str) -> PrivateKey:
     """Read a DER private key.
 
@@ -229,30 +234,22 @@ class FileKey:
         UsageError: `deterministic_signing_unavailable`.
     """
 
-    __slots__ = ("_key", "_prehashed", "_scheme", "public")
+    __slots__ = ("_sign", "_sign_digest", "public")
 
     def __init__(self, key: PrivateKey) -> None:
         self.public = PublicKey(key.public_key())
-        self._key = key
-        self._scheme: ec.ECDSA | None = None
-        self._prehashed: ec.ECDSA | None = None
+        self._sign: Callable[[bytes], bytes]
+        self._sign_digest: Callable[[bytes], bytes] | None = None
         if isinstance(key, ec.EllipticCurvePrivateKey):
             algorithm = _HASHES[key.curve.name]
-            try:
-                self._scheme = ec.ECDSA(algorithm, deterministic_signing=True)
-                self._prehashed = ec.ECDSA(Prehashed(algorithm), deterministic_signing=True)
-            except UnsupportedAlgorithm:
-                raise UsageError(
-                    "deterministic_signing_unavailable",
-                    "the OpenSSL that is linked here cannot sign ECDSA deterministically",
-                    hint="use a release of cryptography with OpenSSL 3.2 or newer",
-                ) from None
+            self._sign = _deterministic(key, algorithm)
+            self._sign_digest = _deterministic(key, Prehashed(algorithm))
+        else:
+            self._sign = key.sign
 
     def sign(self, message: bytes) -> bytes:
         """Sign a message: DER for ECDSA, raw for Ed25519."""
-        if isinstance(self._key, ed25519.Ed25519PrivateKey) or self._scheme is None:
-            return self._key.sign(message)  # type: ignore[call-arg]  # no ECDSA without a scheme
-        return self._key.sign(message, self._scheme)
+        return self._sign(message)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign a message by its raw digest of `public.digest`.
@@ -260,6 +257,20 @@ class FileKey:
         Raises:
             ValueError: an Ed25519 key signs the message itself.
         """
-        if isinstance(self._key, ed25519.Ed25519PrivateKey) or self._prehashed is None:
+        if self._sign_digest is None:
             raise ValueError("an Ed25519 key signs the message itself")
-        return self._key.sign(digest, self._prehashed)
+        return self._sign_digest(digest)
+
+
+def _deterministic(
+    key: ec.EllipticCurvePrivateKey, algorithm: hashes.HashAlgorithm | Prehashed
+) -> Callable[[bytes], bytes]:
+    try:
+        scheme = ec.ECDSA(algorithm, deterministic_signing=True)
+    except UnsupportedAlgorithm:
+        raise UsageError(
+            "deterministic_signing_unavailable",
+            "the OpenSSL that is linked here cannot sign ECDSA deterministically",
+            hint="use a release of cryptography with OpenSSL 3.2 or newer",
+        ) from None
+    return lambda data: key.sign(data, scheme)

@@ -73,6 +73,10 @@ TABLE = (
         attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
                 "policy", "policy.*", "report", "report.*")),
     Row(modules=("oidc",), attest=VALUES),
+    Row(modules=("signing.kms",), attest=("keys", "signing", "signing.*"),
+        others=("cryptography", "securesystemslib", "hvac")),
+    Row(modules=("signing.cosign_key",), attest=(*VALUES, "signing", "signing.*"),
+        others=("cryptography", "nacl")),
     Row(modules=("signing", "signing.*"),
         # What services answer is checked by the engine before the next of them is asked.
         attest=(*FORMATS, "subject", "oidc", "http", "connections", "signing", "signing.*",
@@ -86,8 +90,8 @@ TABLE = (
         others=("cryptography", "sigstore", "sigstore_models")),
     Row(modules=("api", "api.*"),
         attest=("api", "api.*", *FORMATS, "subject", "verified", "pack", "pack.*", "atomic",
-                "engine", "engine.*", "policy", "policy.*", "report", "report.*", "trust",
-                "trust.*", "oidc", "signing", "signing.*")),
+                "engine", "engine.*", "policy", "policy.*", "publickey", "report", "report.*",
+                "trust", "trust.*", "oidc", "signing", "signing.*")),
     # It is the client's peer, so the two share no model: only the name that marks a sandbox's root.
     Row(modules=("sandbox", "sandbox.*"), attest=("sandbox", "sandbox.*", "atomic", "trust.root"),
         others=("cryptography", "sigstore_protobuf_specs", "betterproto", "jwt", "requests",

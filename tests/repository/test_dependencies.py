@@ -17,6 +17,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = [Requirement(text) for text in PROJECT["dependencies"]]
+EXTRAS = {
+    name: [Requirement(text) for text in texts]
+    for name, texts in PROJECT["optional-dependencies"].items()
+    if name != "dev"
+}
 DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
@@ -82,6 +87,13 @@ def test_every_dependency_has_its_line() -> None:
     assert listed("Development") == names(DEVELOPMENT)
 
 
+def test_every_extra_has_its_line() -> None:
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    part = text.split("## Extras\n")[1].split("\n## ")[0]
+    lines = [line.partition(":")[0] for line in part.splitlines() if line.startswith("- ")]
+    assert {name for line in lines for name in re.findall("`([^`]+)`", line)} == EXTRAS.keys()
+
+
 def test_the_package_imports_nothing_undeclared() -> None:
     distributions = importlib.metadata.packages_distributions()
     found = set()
@@ -94,7 +106,8 @@ def test_the_package_imports_nothing_undeclared() -> None:
     foreign = found - sys.stdlib_module_names - {"attest"}
     used = {canonicalize_name(name) for module in foreign for name in distributions.get(module, [])}
     assert {module for module in foreign if module not in distributions} == set()
-    assert used - names(RUNTIME) == set()
+    extras = {name for requirements in EXTRAS.values() for name in names(requirements)}
+    assert used - names(RUNTIME) - extras == set()
 
 
 @pytest.mark.parametrize(
