@@ -1,4 +1,4 @@
-"""The OIDC issuer: authorization code + PKCE for people, an ambient endpoint for workflows."""
+"""The OIDC issuer: code with PKCE and device flow for people, an ambient endpoint for workflows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from attest.sandbox.clock import Clock, utc_now
+from attest.sandbox.device import GRANT, DeviceFlow
 from attest.sandbox.names import AUDIENCE, DEFAULT_PERSON, GOOGLE_ISSUER
 from attest.sandbox.refusal import OAuthRefusal, unauthenticated
 from attest.sandbox.tokens import TokenIssuer, person_claims, requested_workflow
@@ -63,6 +64,7 @@ class OidcIssuer:
         self.connector = connector
         self.url = ""
         self.ambient_secret = secrets.token_urlsafe(32)
+        self.device = DeviceFlow(clock=clock)
         self._clock = clock
         self._grants: dict[str, Grant] = {}
         self._lock = threading.Lock()
@@ -73,9 +75,10 @@ class OidcIssuer:
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/oauth2/auth",
             "token_endpoint": f"{self.url}/oauth2/token",
+            "device_authorization_endpoint": f"{self.url}/oauth2/device/code",
             "jwks_uri": f"{self.url}/oauth2/keys",
             "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code"],
+            "grant_types_supported": ["authorization_code", GRANT],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
             "code_challenge_methods_supported": ["S256"],
@@ -122,8 +125,13 @@ class OidcIssuer:
         """Answer the token endpoint: a code and its verifier in, a token out.
 
         Args:
-            form: parameters of the request (RFC 6749, 4.1.3 and RFC 7636, 4.5).
+            form: parameters of the request (RFC 6749, 4.1.3 and RFC 7636, 4.5; RFC 8628, 3.4).
         """
+        if form.get("grant_type") == GRANT:
+            email, challenge = self.device.poll(form)
+            if challenge is not None:
+                _require_verifier(form, challenge)
+            return _answer(self.person_token(email=email))
         if form.get("grant_type") != "authorization_code":
             raise OAuthRefusal("unsupported_grant_type", "grant_type: expected authorization_code")
         with self._lock:
@@ -133,19 +141,8 @@ class OidcIssuer:
             raise OAuthRefusal("invalid_grant", "code: unknown, used or expired")
         if form.get("redirect_uri") != grant.redirect_uri:
             raise OAuthRefusal("invalid_grant", "redirect_uri: not the one of the request")
-        verifier = form.get("code_verifier", "")
-        if not _PKCE_TEXT.fullmatch(verifier) or not hmac.compare_digest(
-            _s256(verifier), grant.challenge
-        ):
-            raise OAuthRefusal("invalid_grant", "code_verifier: does not match the challenge")
-        token = self.person_token(email=grant.email, nonce=grant.nonce)
-        return {
-            # Clients of Sigstore read the id token from `access_token`, as Dex gives it there.
-            "access_token": token,
-            "id_token": token,
-            "token_type": "Bearer",
-            "expires_in": TOKEN_LIFETIME_SECONDS,
-        }
+        _require_verifier(form, grant.challenge)
+        return _answer(self.person_token(email=grant.email, nonce=grant.nonce))
 
     def ambient(self, authorization: str | None, query: Mapping[str, str]) -> JsonObject:
         """Answer a workflow's request for a token.
@@ -190,6 +187,22 @@ class OidcIssuer:
                 self._grants.pop(next(iter(self._grants)))
             self._grants[code] = grant
         return code
+
+
+def _require_verifier(form: Mapping[str, str], challenge: str) -> None:
+    verifier = form.get("code_verifier", "")
+    if not _PKCE_TEXT.fullmatch(verifier) or not hmac.compare_digest(_s256(verifier), challenge):
+        raise OAuthRefusal("invalid_grant", "code_verifier: does not match the challenge")
+
+
+def _answer(token: str) -> JsonObject:
+    return {
+        # Clients of Sigstore read the id token from `access_token`, as Dex gives it there.
+        "access_token": token,
+        "id_token": token,
+        "token_type": "Bearer",
+        "expires_in": TOKEN_LIFETIME_SECONDS,
+    }
 
 
 def _s256(verifier: str) -> str:

@@ -20,6 +20,7 @@ logger = logging.getLogger("attest.sandbox")
 
 _BINARY: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
 _PEM: Final = "application/x-pem-file"
 
 # gRPC codes of google.rpc.Code: what Fulcio's and Rekor v2's gateways put in `code`.
@@ -137,13 +138,26 @@ def _authorize(instance: Instance, request: Request, _match: re.Match[str]) -> R
     return Response(status=HTTPStatus.FOUND, headers={"Location": target}, content_type=_TEXT)
 
 
-def _token(instance: Instance, request: Request, _match: re.Match[str]) -> Response:
+def _form(request: Request) -> dict[str, str]:
     try:
-        form = request.body.decode("ascii")
+        return _parameters(request.body.decode("ascii"))
     except UnicodeDecodeError as error:
         raise OAuthRefusal("invalid_request", "not a form") from error
-    answer = instance.oidc.exchange(_parameters(form))
+
+
+def _token(instance: Instance, request: Request, _match: re.Match[str]) -> Response:
+    return _json(instance.oidc.exchange(_form(request)), headers={"Cache-Control": "no-store"})
+
+
+def _device_code(instance: Instance, request: Request, _match: re.Match[str]) -> Response:
+    answer = instance.oidc.device.start(_form(request), url=instance.oidc.url)
     return _json(answer, headers={"Cache-Control": "no-store"})
+
+
+def _device_page(instance: Instance, request: Request, _match: re.Match[str]) -> Response:
+    oidc = instance.oidc
+    page = oidc.device.page(request.parameters(), person=oidc.default_person)
+    return Response(body=page.encode(), content_type=_HTML)
 
 
 def _ambient(instance: Instance, request: Request, _match: re.Match[str]) -> Response:
@@ -230,6 +244,8 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], Handler], ...]] = tuple(
         ("GET", r"/oauth2/keys", _keys),
         ("GET", r"/oauth2/auth", _authorize),
         ("POST", r"/oauth2/token", _token),
+        ("POST", r"/oauth2/device/code", _device_code),
+        ("GET", r"/device", _device_page),
         ("GET", r"/github/token", _ambient),
         ("POST", r"/api/v2/signingCert", _signing_certificate),
         ("GET", r"/api/v2/trustBundle", _trust_bundle),
