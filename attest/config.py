@@ -11,14 +11,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from attest.errors import UsageError
 from attest.files import read_file
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.terminal import When
 
-Output: TypeAlias = Literal["text", "json"]
+Output: TypeAlias = Literal["text", "json", "sarif", "junit", "markdown"]
 
 _LIMITS = tuple(field.name for field in fields(Limits))
 _PREFIX = "ATTEST_MAX_"
@@ -246,12 +246,12 @@ def _whole_number(value: str, where: str) -> int:
 
 
 def _output(value: str | None, where: str) -> Output | None:
-    if value == "text":
-        return "text"
-    if value == "json":
-        return "json"
+    known: tuple[Output, ...] = get_args(Output)
+    for output in known:
+        if value == output:
+            return output
     if value:
-        raise _impossible(value, ("text", "json"), where)
+        raise _impossible(value, known, where)
     return None
 
 

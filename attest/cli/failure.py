@@ -32,8 +32,9 @@ def report_failure(error: AttestError, context: Context, command: object = None)
     Args:
         error: what happened.
         context: where to tell it, and in which form; that stdout takes nothing is told on stderr.
-        command: module of the command; its `error_json`, if it has one, makes the JSON, because
-            some commands answer with a document of their own format.
+        command: module of the command; its `error_json`, if it has one, makes the JSON, and its
+            `error_document` writes documents of other kinds, because some commands answer with
+            a document of their own format.
 
     Returns:
         The exit code.
@@ -45,6 +46,11 @@ def report_failure(error: AttestError, context: Context, command: object = None)
     on = wants_color(context.settings.color, context.stderr, context.environ)
     for line in painted_lines(error, on=on):
         context.complain(line)
+    document: Callable[[AttestError, Context], None] | None = getattr(
+        command, "error_document", None
+    )
+    if document and error.code != "unwritable_output" and context.settings.output != "text":
+        document(error, context)
     return error.exit_code
 
 

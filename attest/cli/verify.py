@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attest.api.verify import no_verdict
 from attest.cli.context import Context
-from attest.cli.verify_answer import Form, Verification
+from attest.cli.verify_answer import Form, Verification, write_document
 from attest.cli.verify_many import jobs_of, verify_many
 from attest.cli.verify_policy import add_policy_options, policy_of
 from attest.cli.verify_targets import Targets
@@ -21,6 +21,8 @@ from attest.strictjson import JSON
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
     from attest.trust.root import TrustRoot
+
+OUTPUTS = ("text", "json", "sarif", "junit", "markdown")
 
 EXAMPLES = """\
 examples:
@@ -40,6 +42,9 @@ examples:
       --identity ana@acme.example --issuer google
   a file that the holder of a key signed, logged by two operators:
     attest verify report.pdf --key release.pub --min-log-entries 2
+  for the summary of a GitHub Actions job:
+    attest verify dist/ --identity ana@acme.example --issuer google \\
+      --output markdown >> "$GITHUB_STEP_SUMMARY"
   why, step by step:
     attest verify release.epack --identity ana@acme.example --issuer google --explain
   only whether a pack is intact, whoever made it:
@@ -89,7 +94,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     alone = targets.alone()
     if args.bundle is not None and alone is None:
         raise UsageError("invalid_usage", "--bundle goes with one target")
-    if args.explain and context.wants_json:
+    if args.explain and context.settings.output != "text":
         raise UsageError(
             "invalid_usage", "--explain is text", hint="the JSON report has every check anyway"
         )
@@ -116,9 +121,19 @@ def run(args: argparse.Namespace, context: Context) -> int:
     with context.progress("reading") as progress:
         answer = verification(alone, progress)
     answer.tell(context)
+    if answer.outcome is not None:
+        write_document([answer.outcome], context.settings.output, context)
     return answer.exit_code
 
 
 def error_json(error: AttestError) -> JSON:
     """The JSON report of a call that ended before any target was looked at."""
     return to_json(no_verdict("", Policy.unsafe_any_identity(), error))
+
+
+def error_document(error: AttestError, context: Context) -> None:
+    """Write the document of a call that ended before any target was looked at."""
+    from attest.report.outcome import outcome_of
+
+    report = no_verdict("", Policy.unsafe_any_identity(), error)
+    write_document([outcome_of(report)], context.settings.output, context)

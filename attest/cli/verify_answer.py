@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from attest.cli.context import Context
 from attest.cli.failure import internal_error, painted_lines, traceback_lines
 from attest.cli.verify_targets import Named
 from attest.cli.verify_trust import known_roots
+from attest.config import Output
 from attest.errors import AttestError, UsageError
 from attest.limits import Limits
 from attest.policy.model import Policy
@@ -21,6 +22,7 @@ from attest.report.model import Report
 from attest.terminal import Color, paint, wants_color
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.report.outcome import Outcome
     from attest.trust.known import Places
     from attest.trust.root import TrustRoot
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:  # loaded only where a signature is checked
 class Form:
     """How results are written; streams themselves cannot reach another process."""
 
-    json: bool
+    output: Output
     verbosity: int
     explain: bool
     colored_result: bool
@@ -40,7 +42,7 @@ class Form:
         """The form that a run's options, settings and streams ask for."""
         color = context.settings.color
         return cls(
-            json=context.wants_json,
+            output=context.settings.output,
             verbosity=context.verbosity,
             explain=explain,
             colored_result=wants_color(color, context.stdout, context.environ),
@@ -50,11 +52,15 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What is said of one target: text for stdout if there is any, lines for stderr, exit code."""
+    """What is said of one target: text for stdout if there is any, lines for stderr, exit code.
+
+    `outcome` is what goes into the one document of all targets, where that was asked for.
+    """
 
     result: str | None
     talk: tuple[str, ...]
     exit_code: int
+    outcome: Outcome | None = None
 
     def tell(self, context: Context) -> None:
         """Write it."""
@@ -113,8 +119,13 @@ class Verification:
 
     def _answer(self, report: Report, talk: list[str]) -> Answer:
         result: str | None = None
-        if self.form.json:
+        outcome: Outcome | None = None
+        if self.form.output == "json":
             result = report_json.render(report)
+        elif self.form.output != "text":
+            from attest.report.outcome import outcome_of
+
+            outcome = outcome_of(report)
         elif report.result == "error" and report.error is not None:
             talk += painted_lines(report.error, on=self.form.colored_talk)
         else:
@@ -124,4 +135,26 @@ class Verification:
                 explain=self.form.explain or self.form.verbosity > 0,
                 paint=lambda text: paint(text, color, on=self.form.colored_result),
             )
-        return Answer(result=result, talk=tuple(talk), exit_code=report.exit_code)
+        return Answer(result=result, talk=tuple(talk), exit_code=report.exit_code, outcome=outcome)
+
+
+def write_document(outcomes: Sequence[Outcome], output: Output, context: Context) -> None:
+    """Write the one document of all targets, where results are not written one by one.
+
+    Args:
+        outcomes: of all targets, in their order.
+        output: as `--output` names it; nothing is written for `text` and `json`.
+        context: where to write it.
+    """
+    if output == "sarif":
+        from attest.report import sarif
+
+        context.result(sarif.render(outcomes))
+    elif output == "junit":
+        from attest.report import junit
+
+        context.result(junit.render(outcomes))
+    elif output == "markdown":
+        from attest.report import markdown
+
+        context.result(markdown.render(outcomes))

@@ -7,11 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
-from attest.cli.verify_answer import Verification
+from attest.cli.verify_answer import Verification, write_document
 from attest.cli.verify_targets import Named, Targets
 from attest.errors import EXIT_NO_VERDICT, EXIT_OK, EXIT_VERDICT
+
+if TYPE_CHECKING:
+    from attest.report.outcome import Outcome
 
 #: With fewer targets, starting processes takes longer than they save.
 _ENOUGH = 64
@@ -49,6 +53,7 @@ def verify_many(
     from attest.api.many import in_order
 
     codes: Counter[int] = Counter()
+    outcomes: list[Outcome] = []
     with context.progress("verifying") as progress:
         # Someone who watches wants to know how many there are; nobody else waits for the list.
         named: Iterable[Named] = list(targets) if progress.shown else targets
@@ -59,8 +64,11 @@ def verify_many(
             for answer in answers:
                 progress.hide()
                 answer.tell(context)
+                if answer.outcome is not None:
+                    outcomes.append(answer.outcome)
                 codes[answer.exit_code] += 1
                 progress(codes.total(), total)
+    write_document(outcomes, verification.form.output, context)
     if codes.total() > 1:
         context.say(_summary(codes))
     if targets.unsigned:

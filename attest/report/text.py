@@ -25,7 +25,7 @@ def render(report: Report, *, explain: bool = False, paint: Callable[[str], str]
 
 
 def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Iterator[str]:
-    warning = _first_line(report)
+    warning = caution_of(report)
     if warning is not None:
         yield warning
     word = "INTACT (nobody's identity was checked)"
@@ -50,7 +50,7 @@ def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Ite
             yield f"  warning: {escape(warned.message, limit=2000)}"
 
 
-def _first_line(report: Report) -> str | None:
+def caution_of(report: Report) -> str | None:
     """What a reader must know before the verdict."""
     warnings = []
     if report.trust is not None and report.trust.sandbox:
