@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from attest.api.policy import load_policy
+from attest.api.policy import lint_policy, load_policy
 from attest.cli.context import Context
-from attest.errors import EXIT_OK, UsageError
+from attest.errors import EXIT_NO_VERDICT, EXIT_OK, EXIT_VERDICT, UsageError
 from attest.policy.explain import explain_policy
 from attest.policy.issuers import ISSUERS
+from attest.policy.lint import Linted
+from attest.report.lint import render_json, render_sarif, render_text
 from attest.terminal import escape
 
 EXAMPLES = """\
 examples:
   attest policy show policy.yaml               what it will enforce, in words
   attest policy show --aliases                 the issuers that have short names
+  attest policy lint policy.yaml               what it lets in and seldom is meant to
+  attest policy lint policy.yaml --strict --output sarif
+  attest policy check policies/*.yaml          says nothing of good files, for pre-commit
 
-exit codes: 0 done; 2 the file cannot be read, or is no policy
+exit codes: 0 done; 1 lint or check found an error, with --strict a warning;
+2 a file cannot be read, or is no policy
 """
 
-_ACTIONS = ("show",)
+OUTPUTS = ("text", "json", "sarif")
+#: Each action, and the forms of output that it has beside text and JSON.
+_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "show": (),
+    "lint": ("sarif",),
+    "check": ("sarif",),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +44,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(options_between=True)
     parser.add_argument("action", choices=_ACTIONS, help="what to do")
     parser.add_argument("files", metavar="FILE", nargs="*", help="as the examples show")
-    show = parser.add_argument_group("only with show")
-    show.add_argument("--aliases", action="store_true", help="list the short names of issuers")
+    parser.add_argument("--aliases", action="store_true", help="show: list the names of issuers")
+    parser.add_argument("--strict", action="store_true", help="lint, check: warnings fail too")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Do the one thing that was asked for."""
-    act: dict[str, Callable[[argparse.Namespace, Context], int]] = {"show": _show}
+    if args.aliases and args.action != "show":
+        raise UsageError("invalid_usage", "--aliases goes with show")
+    if args.strict and args.action not in ("lint", "check"):
+        raise UsageError("invalid_usage", "--strict goes with lint and check")
+    output = context.settings.output
+    if output not in ("text", "json", *_ACTIONS[args.action]):
+        raise UsageError("invalid_usage", f"attest policy {args.action} has no output {output}")
+    act: dict[str, Callable[[argparse.Namespace, Context], int]] = {
+        "show": _show,
+        "lint": _lint,
+        "check": _check,
+    }
     return act[args.action](args, context)
 
 
@@ -64,3 +88,35 @@ def _aliases(args: argparse.Namespace, context: Context) -> int:
     else:
         context.result("\n".join(f"{alias:<16} {url}" for alias, url in ISSUERS.items()))
     return EXIT_OK
+
+
+def _linted(args: argparse.Namespace) -> list[Linted]:
+    if not args.files:
+        hint = f"write: attest policy {args.action} FILE…"
+        raise UsageError("invalid_usage", "no file was named", hint=hint)
+    return [lint_policy(file) for file in args.files]
+
+
+def _lint(args: argparse.Namespace, context: Context) -> int:
+    return _tell(_linted(args), args, context)
+
+
+def _check(args: argparse.Namespace, context: Context) -> int:
+    """As `lint`, and of what does not fail it says nothing."""
+    failing = ("error", "warning") if args.strict else ("error",)
+    linted = [
+        replace(item, findings=tuple(one for one in item.findings if one.level in failing))
+        for item in _linted(args)
+    ]
+    wrong = [item for item in linted if item.findings or item.error]
+    if not wrong and context.settings.output == "text":
+        return EXIT_OK
+    return _tell(wrong if context.settings.output == "text" else linted, args, context)
+
+
+def _tell(linted: list[Linted], args: argparse.Namespace, context: Context) -> int:
+    render = {"json": render_json, "sarif": render_sarif}.get(context.settings.output, render_text)
+    context.result(render(linted))
+    if any(item.error is not None for item in linted):
+        return EXIT_NO_VERDICT
+    return EXIT_VERDICT if any(item.fails(strict=args.strict) for item in linted) else EXIT_OK
