@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from attest.errors import TrustError
-from attest.signing.identity import Login, Person, TokenSource, find_source
+from attest.errors import SigningError, TrustError
+from attest.signing.identity import Login, Person, TokenSource, choose_login, find_source
 from attest.signing.instance import (
     PUBLIC_INSTANCES,
     Kind,
@@ -17,7 +17,23 @@ from attest.signing.instance import (
 from attest.trust.known import Places
 from attest.trust.registry import Registry
 
-__all__ = ["Login", "SigningInstance", "TokenSource", "current", "find_identity", "instance_of"]
+if TYPE_CHECKING:
+    from attest.signing.device import DeviceCode
+
+__all__ = [
+    "Login",
+    "SigningInstance",
+    "TokenSource",
+    "current",
+    "find_identity",
+    "instance_of",
+    "login_here",
+]
+
+
+def login_here(environ: Mapping[str, str], *, platform: str, device: bool) -> Login:
+    """How a person logs in on this machine; see `choose_login`."""
+    return choose_login(environ, platform=platform, device=device)
 
 
 def find_identity(
@@ -26,7 +42,10 @@ def find_identity(
     instance: SigningInstance,
     environ: Mapping[str, str],
     stdin: TextIO,
+    login: Login | None,
+    before_login: Callable[[], None],
     announce: Callable[[], None],
+    show: Callable[[DeviceCode], None],
 ) -> TokenSource:
     """Where the identity token to sign with comes from; `TokenSource.token` gets it.
 
@@ -35,25 +54,40 @@ def find_identity(
         instance: says where people log in.
         environ: the environment.
         stdin: read for `-`.
-        announce: called before a person is asked to log in.
+        login: how a person can log in; None where there is nobody.
+        before_login: called before a person is asked to log in; may refuse by raising.
+        announce: called before a browser is opened.
+        show: shows a person the code to log in with on another device.
 
     Raises:
         UsageError: `token_unreadable`.
         SigningError: `no_identity`.
     """
 
+    def on_another_device() -> str:
+        from attest.signing.device import log_in_elsewhere
+
+        return log_in_elsewhere(instance.login_url(), show=show)
+
     def log_in() -> str:
         from attest.signing.login import log_in
 
-        url = instance.login_url()
+        before_login()
+        if login == "device":
+            return on_another_device()
         announce()
-        return log_in(url)
+        try:
+            return log_in(instance.login_url())
+        except SigningError as error:
+            if error.code != "no_browser":
+                raise
+            return on_another_device()
 
     return find_source(
         argument=argument,
         environ=environ,
         stdin=stdin,
-        person=Person(login="browser", log_in=log_in),
+        person=None if login is None else Person(login=login, log_in=log_in),
     )
 
 

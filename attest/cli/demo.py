@@ -141,8 +141,8 @@ class _Stage:
                 "Ana would log in with her browser now; here the program follows the\n"
                 "redirects in her place."
             )
-            with played_browser():
-                self.command(sign)
+            with played_browser() as browser:
+                self.command(sign, {"BROWSER": browser.name})
 
             strip(self.folder, SIGNED_BY_MALLORY)
             self.command(

@@ -6,15 +6,20 @@ import argparse
 import logging
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attest.api.identity import SigningInstance, current, find_identity, instance_of
+from attest.api.identity import SigningInstance, current
 from attest.api.sign import Session, Signed, open_session
 from attest.api.target import require_target
 from attest.cli.context import Context
 from attest.cli.failure import report_failure
+from attest.cli.identity import (
+    add_identity_options,
+    add_instance_options,
+    named_instance,
+    token_source,
+)
 from attest.errors import EXIT_OK, AttestError, UsageError
 from attest.report.json import error_to_json
 from attest.report.model import utc
@@ -45,12 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "targets", metavar="TARGET", nargs="+", help="a pack, a file, or sha256:HEX"
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--instance",
-        metavar="NAME",
-        help="sigstore (default), staging, or one of `attest trust add`",
-    )
-    where.add_argument("--trust-config", metavar="FILE", help="client trust config of another one")
+    add_instance_options(where)
     where.add_argument(
         "--signing-config",
         metavar="FILE",
@@ -65,11 +65,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=(1, 2),
         help="log to use where there are several (1 where offered: every client verifies it)",
     )
+    add_identity_options(parser)
     parser.add_argument(
-        "--identity-token",
-        metavar="T",
-        help="OIDC token: its text, @FILE, or - for standard input"
-        " (default: SIGSTORE_ID_TOKEN, the CI's, else logging in with a browser)",
+        "--yes",
+        action="store_true",
+        help="agree that identity, digest and time become public, without being asked",
     )
     parser.add_argument("--bundle", metavar="FILE", help="bundle to write for a file or digest")
     parser.add_argument(
@@ -102,13 +102,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         return max(_failed(target, error, context) for target, error in refused)
     _quiet_libraries()
     instance = _instance(args, context)
-    token = find_identity(
-        args.identity_token,
-        instance=instance,
-        environ=context.environ,
-        stdin=sys.stdin,
-        announce=lambda: _announce(instance, context),
-    ).token()
+    source = token_source(args, context, instance, publishes=not args.dry_run)
+    token = source.token()
     if args.dry_run:
         who = f"{escape(token.identity)}, issuer {escape(token.issuer)}"
         context.say(f"dry run: nothing is signed; it would be by {who}")
@@ -122,9 +117,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
     if (args.signing_config is None) != (args.trusted_root is None):
         raise UsageError("invalid_usage", "--signing-config and --trusted-root go together")
-    name = args.instance or context.settings.instance
     instance = (
-        instance_of(name, args.trust_config, places=context.places())
+        named_instance(args, context)
         if args.signing_config is None
         else SigningInstance.from_parts(
             trusted_root=args.trusted_root, signing_config=args.signing_config
@@ -157,15 +151,6 @@ def _quiet_libraries() -> None:
         logger = logging.getLogger(name)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
-
-
-def _announce(instance: SigningInstance, context: Context) -> None:
-    if instance.is_public:
-        context.say(
-            "Your e-mail address, the digest of what you sign and the time go into a public log\n"
-            "that anyone can read and nobody can delete from. To stop, do not log in."
-        )
-    context.say("opening your browser to log in …")
 
 
 def _sign(

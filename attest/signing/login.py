@@ -11,33 +11,21 @@ import hmac
 import secrets
 import threading
 import webbrowser
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from attest.errors import SigningError
-from attest.signing.failures import described, redact, unreachable
+from attest.signing import loginpage
+from attest.signing.failures import redact
+from attest.signing.issuer import CLIENT_ID, SCOPE, discover, failed, id_token
 
-if TYPE_CHECKING:
-    import requests
-
-#: The OAuth client id of every Sigstore client, which issuers know without a secret.
-CLIENT_ID = "sigstore"
-_REQUEST_SECONDS = 15
 _CALLBACK = "/auth/callback"
-_DONE = b"<!doctype html><title>attest</title><p>You are logged in and may close this window."
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Endpoints:
-    authorization: str
-    token: str
+_Answer: TypeAlias = dict[str, list[str]]
 
 
 def log_in(
@@ -59,50 +47,29 @@ def log_in(
 
     Source: RFC 6749 section 4.1, RFC 7636, RFC 8252 section 7.3; OpenID Connect Discovery.
     """
-    import requests
-
-    with requests.Session() as session:
-        try:
-            endpoints = _discover(session, issuer_url)
-            verifier = secrets.token_urlsafe(32)
-            code, redirect = _authorize(endpoints, verifier, open_browser, patience_seconds)
-            return _exchange(session, endpoints, code, redirect, verifier)
-        except (requests.RequestException, ValueError, KeyError) as error:
-            raise unreachable(error, "the login service") or _failed(described(error)) from None
-
-
-def _failed(why: str) -> SigningError:
-    return SigningError(
-        "login_failed",
-        f"logging in gave no identity token: {why}",
-        hint="log in again, or give --identity-token",
-    )
-
-
-def _discover(session: requests.Session, issuer_url: str) -> _Endpoints:
-    url = f"{issuer_url.rstrip('/')}/.well-known/openid-configuration"
-    answer = session.get(url, timeout=_REQUEST_SECONDS)
-    answer.raise_for_status()
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise _failed("the issuer's configuration is no JSON object")
-    return _Endpoints(
-        authorization=_endpoint(found.get("authorization_endpoint")),
-        token=_endpoint(found.get("token_endpoint")),
-    )
-
-
-def _endpoint(url: object) -> str:
-    """An address that a code may be sent to: encrypted, or on this machine."""
-    if isinstance(url, str):
-        parts = urlsplit(url)
-        if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            return url
-    raise _failed("the issuer's configuration names an endpoint that is missing or not encrypted")
+    with discover(issuer_url) as issuer:
+        authorization = issuer.required("authorization_endpoint")
+        token_url = issuer.required("token_endpoint")
+        verifier = secrets.token_urlsafe(32)
+        code, redirect = _authorize(authorization, verifier, open_browser, patience_seconds)
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect,
+            "code_verifier": verifier,
+        }
+        client = b64encode(f"{CLIENT_ID}:".encode()).decode("ascii")
+        answer = issuer.post(
+            token_url,
+            form,
+            headers={"Authorization": f"Basic {client}"},
+            secrets=(code, verifier),
+        )
+    return id_token(answer, secrets=(code, verifier))
 
 
 def _authorize(
-    endpoints: _Endpoints,
+    authorization: str,
     verifier: str,
     open_browser: Callable[[str], bool],
     patience_seconds: float,
@@ -110,23 +77,23 @@ def _authorize(
     """Send the person to the issuer; the code that comes back, and where it came back to."""
     state = secrets.token_urlsafe(32)
     challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest())
-    with _listening() as (port, answers):
+    with _listening(state) as (port, answers):
         # Issuers know clients on this machine by this name; RFC 8252 lets the port be any.
         redirect = f"http://localhost:{port}{_CALLBACK}"
         query = {
             "response_type": "code",
             "client_id": CLIENT_ID,
-            "scope": "openid email",
+            "scope": SCOPE,
             "redirect_uri": redirect,
             "code_challenge": challenge.rstrip(b"=").decode("ascii"),
             "code_challenge_method": "S256",
             "state": state,
         }
-        separator = "&" if urlsplit(endpoints.authorization).query else "?"
+        separator = "&" if urlsplit(authorization).query else "?"
         try:
-            shown = open_browser(f"{endpoints.authorization}{separator}{urlencode(query)}")
+            shown = open_browser(f"{authorization}{separator}{urlencode(query)}")
         except (OSError, webbrowser.Error) as error:
-            raise _failed(f"the browser failed: {redact(str(error))}") from None
+            raise failed(f"the browser failed: {redact(str(error))}") from None
         if not shown:
             raise SigningError(
                 "no_browser",
@@ -144,39 +111,67 @@ def _authorize(
     return _code_of(answer, state), redirect
 
 
-def _code_of(answer: dict[str, list[str]], state: str) -> str:
-    if not hmac.compare_digest(answer.get("state", [""])[0].encode(), state.encode()):
-        raise _failed("the browser came back from another login")
-    if "error" in answer:
-        raise _failed(redact(answer["error"][0]))
-    if "code" not in answer:
-        raise _failed("the browser came back without a code")
+def _code_of(answer: _Answer, state: str) -> str:
+    problem = _problem(answer, state)
+    if problem == "foreign":
+        raise failed("the browser came back from another login")
+    if problem == "no_code":
+        raise failed("the browser came back without a code")
+    if problem is not None:
+        raise failed(redact(answer["error"][0]))
     return answer["code"][0]
 
 
+def _problem(answer: _Answer, state: str) -> loginpage.Problem | None:
+    """What is wrong with the way the browser came back, if something is."""
+    if not hmac.compare_digest(answer.get("state", [""])[0].encode(), state.encode()):
+        return "foreign"
+    if "error" in answer:
+        return "declined" if answer["error"][0] == "access_denied" else "refused"
+    return None if "code" in answer else "no_code"
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing of a browser that goes away in the middle."""
+
+
 @contextmanager
-def _listening() -> Iterator[tuple[int, SimpleQueue[dict[str, list[str]]]]]:
+def _listening(state: str) -> Iterator[tuple[int, SimpleQueue[_Answer]]]:
     """A listener for the one request in which the browser brings the code: port, and answers."""
-    answers: SimpleQueue[dict[str, list[str]]] = SimpleQueue()
+    answers: SimpleQueue[_Answer] = SimpleQueue()
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 5  # browsers open connections that they never use
 
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
-            found = path == _CALLBACK
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            if path != _CALLBACK:
+                self._send(404, b"")
+                return
+            answer = parse_qs(query)
+            problem = _problem(answer, state)
+            try:
+                if problem is None:
+                    self._send(200, loginpage.received())
+                else:
+                    self._send(400, loginpage.not_done(problem))
+            finally:  # what came counts, also for a browser that does not wait for the page
+                answers.put(answer)
+
+        def _send(self, status: int, page: bytes) -> None:
+            self.send_response(status)
+            for name, value in loginpage.HEADERS.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(page)))
             self.send_header("Connection", "close")
             self.end_headers()
-            if found:
-                self.wfile.write(_DONE)
-                answers.put(parse_qs(query))
+            self.wfile.write(page)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing: the request carries the code."""
 
-    server = ThreadingHTTPServer(("localhost", 0), Handler)
+    server = _Quiet(("localhost", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -185,26 +180,3 @@ def _listening() -> Iterator[tuple[int, SimpleQueue[dict[str, list[str]]]]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def _exchange(
-    session: requests.Session, endpoints: _Endpoints, code: str, redirect: str, verifier: str
-) -> str:
-    answer = session.post(
-        endpoints.token,
-        data={
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect,
-            "code_verifier": verifier,
-        },
-        auth=(CLIENT_ID, ""),
-        timeout=_REQUEST_SECONDS,
-        allow_redirects=False,  # a code goes to the token endpoint and nowhere else
-    )
-    answer.raise_for_status()
-    found = answer.json()
-    token = found.get("id_token") if isinstance(found, dict) else None
-    if not isinstance(token, str):
-        raise _failed("the issuer's answer has no id_token")
-    return token

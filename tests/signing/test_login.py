@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import parse_qs, urlsplit
+from typing import get_args
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -19,12 +22,22 @@ from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
 from attest.signing.login import log_in
+from attest.signing.loginpage import Problem, not_done, received
 
 
 def follow(url: str) -> bool:
     """A person at a browser who is logged in already: it follows redirects."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return bool(answer.status == 200)
+    return bool(page_of(url))
+
+
+def page_of(url: str) -> str:
+    """What a browser shows of an address: pages of errors too, like any other."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
 
 
 def test_a_person_logs_in(
@@ -81,8 +94,7 @@ def test_a_browser_that_comes_back_wrong(sandbox: Sandbox, answer: str) -> None:
 def test_other_requests_to_the_listener_do_not_end_the_login(sandbox: Sandbox) -> None:
     def browser(url: str) -> bool:
         redirect = parse_qs(urlsplit(url).query)["redirect_uri"][0]
-        with pytest.raises(urllib.error.HTTPError):
-            follow(redirect.replace("/auth/callback", "/favicon.ico"))
+        assert page_of(redirect.replace("/auth/callback", "/favicon.ico")) == ""
         return follow(url)
 
     text = log_in(sandbox.issuer_url, open_browser=browser)
@@ -117,6 +129,89 @@ def test_an_issuer_that_does_not_answer() -> None:
 def test_an_issuer_that_is_none(sandbox: Sandbox) -> None:
     error = fails(lambda: log_in(f"{sandbox.issuer_url}/nothing-here", open_browser=follow))
     assert (type(error), error.code) == (SigningError, "login_failed")
+
+
+MARK = "<b>mark</b>"
+
+
+def come_back_with(answer: str) -> tuple[list[str], Callable[[str], bool]]:
+    """A browser that comes back with this query, and the pages that it is shown."""
+    pages: list[str] = []
+
+    def browser(url: str) -> bool:
+        query = parse_qs(urlsplit(url).query)
+        back = answer.format(state=query["state"][0], mark=quote(MARK))
+        pages.append(page_of(f"{query['redirect_uri'][0]}?{back}"))
+        return True
+
+    return pages, browser
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("code=x&state=wrong", "does not belong to the login"),
+        ("code=x&state={mark}", "does not belong to the login"),
+        ("state={state}&x={mark}", "incomplete"),
+        ("error=access_denied&error_description={mark}&state={state}", "declined"),
+        ("error={mark}&state={state}", "reported a problem"),
+        ("error=server_error&error_description={mark}&state={state}", "reported a problem"),
+    ],
+)
+def test_the_page_at_the_end_says_what_went_wrong_and_repeats_nothing(
+    sandbox: Sandbox, answer: str, told: str
+) -> None:
+    pages, browser = come_back_with(answer)
+    error = fails(lambda: log_in(sandbox.issuer_url, open_browser=browser))
+    assert error.code == "login_failed"
+    assert told in pages[0]
+    assert "Login not completed" in pages[0]
+    assert "mark" not in pages[0]
+
+
+def test_the_page_of_a_login_that_worked(sandbox: Sandbox) -> None:
+    pages: list[str] = []
+
+    def browser(url: str) -> bool:
+        pages.append(page_of(url))
+        return True
+
+    log_in(sandbox.issuer_url, open_browser=browser)
+    assert "has received your login" in pages[0]
+    assert "Nothing was signed" not in pages[0]
+
+
+@pytest.mark.parametrize(
+    "page", [received(), *(not_done(problem) for problem in get_args(Problem))]
+)
+def test_every_page_is_plain_and_complete(page: bytes) -> None:
+    text = page.decode()
+    assert text.startswith('<!doctype html>\n<html lang="en">')
+    for part in ("title", "h1", "main", "p"):
+        assert f"<{part}>" in text
+    assert "You may close this window" in text
+    # The browser's own colours have the contrast that the person has chosen.
+    assert "color-scheme:light dark" in text
+    assert not re.search(r"(?<!-)color:|background|<script|src=|href=|url\(|http", text)
+
+
+def test_the_page_may_load_nothing_and_tell_nobody(sandbox: Sandbox) -> None:
+    headers: list[Message] = []
+
+    def browser(url: str) -> bool:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            headers.append(answer.headers)
+        return True
+
+    log_in(sandbox.issuer_url, open_browser=browser)
+    policy = headers[0]["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert (headers[0]["Cache-Control"], headers[0]["Referrer-Policy"]) == (
+        "no-store",
+        "no-referrer",
+    )
 
 
 @contextmanager
@@ -171,6 +266,8 @@ def come_back(url: str) -> bool:
         {CONFIGURATION: GOOD | {"token_endpoint": "http://issuer.example/token"}},
         {CONFIGURATION: GOOD | {"authorization_endpoint": "http://issuer.example/auth"}},
         {CONFIGURATION: GOOD | {"authorization_endpoint": "file:///etc/passwd"}},
+        {CONFIGURATION: GOOD | {"authorization_endpoint": "https://a:b@issuer.example/"}},
+        {CONFIGURATION: b'{"token_endpoint": "HERE/a", "token_endpoint": "HERE/token"}'},
         {CONFIGURATION: GOOD, "/token": b""},
         {CONFIGURATION: GOOD, "/token": []},
         {CONFIGURATION: GOOD, "/token": {"access_token": "x"}},

@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from attest.cli import sign as command
-from attest.cli.context import Context
 from attest.cli.main import main
-from attest.config import load_settings
 from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
 from attest.sandbox.browser import played_browser
-from attest.signing.instance import SigningInstance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +106,9 @@ def test_a_workflow_and_a_person_sign(
         for name, value in environment.items():
             patch.setenv(name, value)
         first = run("sign", "evidence.epack", "--trust-config", config, environ=environment)
-    with played_browser():
-        second = run("sign", "evidence.epack", "--trust-config", config)
+    with played_browser() as browser:
+        environ = {"BROWSER": browser.name}
+        second = run("sign", "evidence.epack", "--trust-config", config, environ=environ)
     assert (first.code, second.code) == (0, 0)
     for signed in (first, second):
         assert run(*printed_command(signed.out)).code == 0
@@ -262,14 +259,3 @@ def test_one_bundle_is_for_one_target(config: str, ana: Mapping[str, str]) -> No
     assert ran.code == 0
     ran = run("sign", "log.txt", "token", "--bundle", "x", "--trust-config", config, environ=ana)
     assert (ran.code, "invalid_usage" in ran.err) == (2, True)
-
-
-@pytest.mark.parametrize(("name", "times"), [("sigstore", 1), ("staging", 1), (None, 0)])
-def test_before_logging_in_it_is_said_what_becomes_public(
-    config: str, name: str | None, times: int
-) -> None:
-    err = io.StringIO()
-    context = Context(stdout=io.StringIO(), stderr=err, environ={}, settings=load_settings({}))
-    instance = SigningInstance.public(name) if name else SigningInstance.from_file(config)
-    command._announce(instance, context)
-    assert err.getvalue().count("public log") == times
