@@ -27,8 +27,10 @@ from attest.errors import (
     VerificationFailed,
 )
 from attest.limits import Limits
-from attest.policy.evaluate import Decision, evaluate
+from attest.policy.decide import decide
+from attest.policy.decision import Decision
 from attest.policy.model import Policy
+from attest.policy.qualify import Evidence
 from attest.report.model import (
     Assurance,
     AttestationKind,
@@ -66,6 +68,8 @@ class Accepted:
 STEP_PARSE = "1 parse"
 STEP_PACK = "0 pack"
 STEP_POLICY = "8 policy"
+#: Of a target that says nothing of itself.
+NO_EVIDENCE = Evidence()
 
 
 def assurance_of(policy: Policy | None) -> Assurance:
@@ -138,8 +142,8 @@ class Judge:
                 ]
         except (MalformedEvidence, VerificationFailed) as error:
             return replace(report.failed(error), checks=trace.checks)
-        made = intact.manifest.generated_at
-        report = self._decide(report, judged, trace, generated_at=made)
+        evidence = Evidence(stream=intact.stream, generated_at=intact.manifest.generated_at)
+        report = self._decide(report, judged, trace, evidence=evidence)
         if intact.manifest.provenance is None:
             return report
         from attest.api.sources import judge_sources
@@ -265,7 +269,7 @@ class Judge:
         judged: Sequence[Judged],
         trace: Trace,
         *,
-        generated_at: datetime | None = None,
+        evidence: Evidence = NO_EVIDENCE,
         any_will_do: bool = False,
     ) -> Report:
         """Every attestation must be sound, one must count, and the policy must be met.
@@ -274,7 +278,13 @@ class Judge:
         """
         results = tuple(item.result for item in judged)
         verified = [item.verified for item in results if item.verified is not None]
-        decision = evaluate(self.policy, verified, now=self.now, generated_at=generated_at)
+        decision = decide(
+            self.policy.rules,
+            verified,
+            evidence=evidence,
+            skipped=sum(item.status == "skip" for item in results),
+            now=self.now,
+        )
         report = replace(report, attestations=results, decision=decision)
         try:
             with trace.step(STEP_POLICY, rule="step 8") as step:

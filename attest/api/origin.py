@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from attest.errors import AttestError
-from attest.policy.evaluate import Decision
+from attest.policy.decision import Decision
 from attest.verified import KeyIdentity, VerifiedAttestation
 
 if TYPE_CHECKING:  # without a policy there is no signature to check, and nothing of this is loaded

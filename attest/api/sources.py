@@ -11,8 +11,10 @@ from attest.engine.trace import Trace
 from attest.errors import AttestError, PolicyViolation, Untrusted
 from attest.pack.carried import carried_of, place_of
 from attest.pack.manifest import Manifest, SourcePack
-from attest.policy.evaluate import Decision, evaluate
+from attest.policy.decide import decide
+from attest.policy.decision import Decision
 from attest.policy.model import Policy
+from attest.policy.qualify import Evidence
 from attest.report.model import AttestationResult, Report, SourceResult, Warned
 
 if TYPE_CHECKING:  # which calls this
@@ -38,7 +40,7 @@ class _Source:
     @property
     def matched(self) -> tuple[int, ...]:
         """Positions, among what verified, of attestations by somebody whom the policy names."""
-        return tuple(sorted({at for item in self.decision.requirements for at in item.matched}))
+        return self.decision.counted
 
 
 def judge_sources(
@@ -74,7 +76,11 @@ def judge_sources(
     packs = manifest.provenance and manifest.provenance.source_packs
     if report.error is not None or report.pack is None or not packs:
         return report
-    sources = [_judge_source(at, pack, judge, policy, now) for at, pack in enumerate(packs)]
+    # What the policy asks of the evidence, it asks of the merged pack, whose stream this is.
+    evidence = Evidence(stream=report.pack.stream)
+    sources = [
+        _judge_source(at, pack, judge, policy, evidence, now) for at, pack in enumerate(packs)
+    ]
     facts = replace(report.pack, sources=tuple(_result(source) for source in sources))
     report = replace(report, pack=facts, warnings=(*report.warnings, *_unsigned(sources)))
     try:
@@ -91,7 +97,12 @@ def judge_sources(
 
 
 def _judge_source(
-    at: int, pack: SourcePack, judge: JudgeAttestation, policy: Policy, now: datetime
+    at: int,
+    pack: SourcePack,
+    judge: JudgeAttestation,
+    policy: Policy,
+    evidence: Evidence,
+    now: datetime,
 ) -> _Source:
     judged = tuple(
         judge(item.place, item.data, item.manifest_digest) for item in carried_of(pack, at)
@@ -101,7 +112,7 @@ def _judge_source(
         place=place_of(at),
         pack=pack,
         judged=judged,
-        decision=evaluate(policy, verified, now=now),
+        decision=decide(policy.rules, verified, evidence=evidence, skipped=0, now=now),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from attest.errors import PolicyFileError
 from attest.policy.decision import Candidate, Decision, Met, Mismatch, RequirementResult
 from attest.policy.qualify import Condition, Evidence, Positions, Qualification
-from attest.policy.rules import PolicyFile, Requirement, SignerRule
+from attest.policy.rules import CertificateSigner, PolicyFile, Requirement, SignerRule
 from attest.policy.slots import fill
 from attest.verified import KeyIdentity, VerifiedAttestation
 
@@ -119,6 +119,8 @@ class _Court:
             result="pass" if code is None else "fail",
             code=code,
             requirements=results,
+            file=self.policy.file,
+            sha256=self.policy.sha256,
             counted=tuple(_positions(counted)),
             others=others,
         )
@@ -202,6 +204,7 @@ class _Court:
                 attestation=at,
                 who=_who(self.attestations[at]),
                 mismatch=failure.condition.mismatch(at),
+                differs=() if failure.named else _differs(self.attestations[at], line.rules),
             )
             found.append((failure, candidate))
         return found
@@ -274,6 +277,22 @@ def _who(attestation: VerifiedAttestation) -> tuple[str, ...]:
     if isinstance(signer, KeyIdentity):
         return (f"signed by key: {signer.key_id}",)
     return (f"signed by: {signer.subject}", f"issuer: {signer.issuer}")
+
+
+def _differs(attestation: VerifiedAttestation, rules: Sequence[SignerRule]) -> tuple[str, ...]:
+    """How a certificate's identity differs from the nearest one, where all rules write theirs."""
+    identity, asked = attestation.identity, []
+    for rule in rules:
+        if isinstance(rule, CertificateSigner):
+            values = [(item.name, value) for item in rule.fields for value in item.any_of]
+            if [(name, value.kind) for name, value in values] != [("subject", "exact")]:
+                return ()
+            asked.append((values[0][1].text, rule.issuer))
+    if identity is None:
+        return ()
+    from attest.policy.explain import differences
+
+    return differences(asked, identity.subject, identity.issuer)
 
 
 def _words(require: Requirement) -> str:

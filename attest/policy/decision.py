@@ -18,6 +18,12 @@ class Mismatch:
     expected: tuple[str, ...]
     actual: str | None
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What was asked for, and beside it what there was."""
+        found = "nothing" if self.actual is None else self.actual
+        return f"{self.field} expected: {' or '.join(self.expected)}", f"found: {found}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Met:
@@ -32,7 +38,8 @@ class Met:
 class Candidate:
     """An attestation that fills no slot of a line, and why not the signer it comes closest to.
 
-    `who` names it in lines that can be copied.
+    `who` names it in lines that can be copied; `differs` says how it is unlike the subjects that
+    the line asks for, where it asks for nothing else.
     """
 
     principal: str
@@ -40,6 +47,7 @@ class Candidate:
     attestation: int
     who: tuple[str, ...]
     mismatch: Mismatch
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +72,8 @@ class RequirementResult:
             return ()
         lines = [f"filled by: {item.principal} (as {item.signer})" for item in self.met]
         for item in self.candidates:
-            expected = " or ".join(item.mismatch.expected)
-            found = "nothing" if item.mismatch.actual is None else item.mismatch.actual
             lines += item.who
-            lines += (f"{item.mismatch.field} expected: {expected}", f"found: {found}")
+            lines += item.differs or item.mismatch.lines
         return tuple(lines) or ("nothing was verified",)
 
 
@@ -75,12 +81,15 @@ class RequirementResult:
 class Decision:
     """What the policy says; `code` is the deciding one where it says no.
 
-    `counted` are the positions of attestations by signers whom some line names, `others` of those
-    that qualify for no signer at all.
+    `file` and `sha256` (32 raw bytes) are the policy file's, if there is one. `counted` are the
+    positions of attestations by signers whom some line names, `others` of those that qualify for
+    no signer at all.
     """
 
     result: Literal["pass", "fail"]
     code: str | None
     requirements: tuple[RequirementResult, ...]
+    file: str | None
+    sha256: bytes | None
     counted: tuple[int, ...]
     others: tuple[int, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from attest.policy.rules import (
@@ -21,9 +21,6 @@ from attest.policy.rules import (
     StreamRule,
     Window,
 )
-
-if TYPE_CHECKING:  # a policy file needs nothing of it
-    from attest.policy.model import Signer
 
 #: What a subject is, by the first of its parts.
 _KINDS = {"name": "an e-mail address", "host": "a workflow", "subject": "another name"}
@@ -159,11 +156,11 @@ def _utc(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def differences(signers: Iterable[Signer], subject: str, issuer: str) -> tuple[str, ...]:
+def differences(signers: Iterable[tuple[str, str]], subject: str, issuer: str) -> tuple[str, ...]:
     """How a certificate's identity differs from that of the signer who is most like it.
 
     Args:
-        signers: who would have been accepted; those who are keys say nothing here.
+        signers: subject and issuer of whoever would have been accepted.
         subject: the certificate's subject.
         issuer: URL of the OIDC issuer that vouched for it.
 
@@ -172,12 +169,11 @@ def differences(signers: Iterable[Signer], subject: str, issuer: str) -> tuple[s
     """
     every = [
         _differing(
-            {**_parts(signer.identity), "issuer": signer.issuer},
+            {**_parts(identity), "issuer": vouching},
             {**_parts(subject), "issuer": issuer},
         )
-        or _differing({"spelling": signer.identity}, {"spelling": subject})
-        for signer in signers
-        if signer.identity is not None and signer.issuer is not None
+        or _differing({"spelling": identity}, {"spelling": subject})
+        for identity, vouching in signers
     ]
     nearest = min(every, key=lambda item: ("kind" in item, len(item)), default={})
     return tuple(f"differs in {part}: {how}" for part, how in nearest.items())

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest.errors import UsageError
+from attest.policy.rules import (
+    AnySigner,
+    CertificateSigner,
+    EvidenceRules,
+    FieldRule,
+    KeySigner,
+    Pattern,
+    PolicyFile,
+    Requirement,
+    SignerRule,
+    Window,
+)
 
 if TYPE_CHECKING:  # who gives a key has loaded what reads keys
     from attest.keys import PublicKey
@@ -56,37 +71,25 @@ class Signer:
             words += f", until {self.not_after.isoformat()}"
         return words
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AnyOf:
-    """A requirement met by one verified attestation of any of these signers."""
-
-    signers: tuple[Signer, ...]
-
-    def describe(self) -> str:
-        """The requirement in words."""
-        names = " or ".join(signer.describe() for signer in self.signers)
-        return f"signed by {names}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AnyIdentity:
-    """A requirement met by any verified attestation: it proves only that somebody signed."""
-
-    def describe(self) -> str:
-        """The requirement in words."""
-        return "signed by anybody at all (unsafe)"
+    def rule(self) -> SignerRule:
+        """The same as a rule of a policy file."""
+        window = Window(not_before=self.not_before, not_after=self.not_after)
+        if self.key is not None:
+            return KeySigner(name=self.describe(), key=self.key, window=window)
+        subject = Pattern(kind="exact", text=self.identity or "")
+        return CertificateSigner(
+            name=self.describe(),
+            issuer=self.issuer or "",
+            fields=(FieldRule(name="subject", any_of=(subject,)),),
+            window=window,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What must hold: every requirement; one without any decides nothing and is refused (R-089).
+    """What must hold, by rules of a file or of a program; one without any is refused (R-089)."""
 
-    `predicate_type` restricts what counts to statements of that type; None judges no type.
-    """
-
-    requirements: tuple[AnyOf | AnyIdentity, ...]
-    predicate_type: str | None = None
+    rules: PolicyFile
 
     def __post_init__(self) -> None:
         """Refuse a policy that could be met by nothing.
@@ -94,14 +97,25 @@ class Policy:
         Raises:
             UsageError: `empty_policy`.
         """
-        if not self.requirements or any(
-            isinstance(item, AnyOf) and not item.signers for item in self.requirements
-        ):
+        lines = self.rules.require
+        if not lines or not all(line.of for line in lines):
             raise UsageError(
                 "empty_policy",
                 "says of nobody that they must have signed",
                 hint="name a signer: --identity and --issuer, or --key",
             )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Policy:
+        """Load a policy file, in YAML or JSON.
+
+        Raises:
+            PolicyFileError: a code of `attest.policy.load`; `where` is file, line and column.
+            UsageError: `file_not_found`, `unreadable_file`.
+        """
+        from attest.policy.load import load_policy
+
+        return cls(rules=load_policy(Path(path)))
 
     @classmethod
     def any_of(cls, *signers: Signer, predicate_type: str | None = None) -> Policy:
@@ -114,25 +128,36 @@ class Policy:
         Raises:
             UsageError: `empty_policy`.
         """
-        return cls(requirements=(AnyOf(signers=signers),), predicate_type=predicate_type)
+        # Whoever is given twice is one signer.
+        return cls._one_line(
+            {signer.describe(): signer.rule() for signer in signers}, predicate_type
+        )
 
     @classmethod
     def unsafe_any_identity(cls, *, predicate_type: str | None = None) -> Policy:
         """A policy met by whoever signed: reports say so in their first line."""
-        return cls(requirements=(AnyIdentity(),), predicate_type=predicate_type)
+        name = "anybody at all (unsafe)"
+        return cls._one_line({name: AnySigner(name=name)}, predicate_type)
+
+    @classmethod
+    def _one_line(cls, rules: Mapping[str, SignerRule], predicate_type: str | None) -> Policy:
+        types = None if predicate_type is None else (predicate_type,)
+        return cls(
+            rules=PolicyFile(
+                file=None,
+                sha256=None,
+                signers=tuple(rules.values()),
+                require=(Requirement(at_least=1, of=tuple(rules)),),
+                evidence=EvidenceRules(predicate_types=types),
+            )
+        )
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:
         """The keys among its signers: whoever else signs by key is a stranger."""
-        return tuple(
-            signer.key
-            for item in self.requirements
-            if isinstance(item, AnyOf)
-            for signer in item.signers
-            if signer.key is not None
-        )
+        return self.rules.keys
 
     @property
     def any_identity(self) -> bool:
         """Whether some requirement is met by whoever signed."""
-        return any(isinstance(item, AnyIdentity) for item in self.requirements)
+        return self.rules.any_identity

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attest import __version__
 from attest.errors import AttestError
-from attest.policy.evaluate import Decision
+from attest.policy.decision import Decision
 from attest.report.model import AttestationResult, Report, SourceResult, utc
 from attest.strictjson import JSON
 from attest.verified import Check, KeyIdentity, VerifiedAttestation, VerifiedLogEntry
@@ -140,8 +140,8 @@ def _policy(decision: Decision | None, attestations: Sequence[AttestationResult]
     # A decision counts positions among what verified; readers want the files.
     files = [item.file for item in attestations if item.verified is not None]
     return {
-        "file": None,
-        "sha256": None,
+        "file": decision.file,
+        "sha256": None if decision.sha256 is None else decision.sha256.hex(),
         "result": decision.result,
         "requirements": [
             {

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from attest.errors import AttestError
-from attest.policy.evaluate import Decision
+from attest.policy.decision import Decision
 from attest.verified import Check, Status, VerifiedAttestation
 
 Assurance: TypeAlias = Literal["identity", "any_identity", "integrity"]

@@ -321,7 +321,7 @@ def test_the_certificate_names_an_expected_identity(
 def test_a_valid_signature_alone_is_no_trusted_identity(tmp_path: Path) -> None:
     path = pack_with(tmp_path, good)
     with pytest.raises(UsageError) as caught:
-        Policy(requirements=())
+        Policy.any_of()
     assert caught.value.code == "empty_policy"
     # Without a policy only integrity is looked at; with the unsafe one the report says so.
     assert examine(path, policy=None).assurance == "integrity"

@@ -19,6 +19,7 @@ from attest.report.json import to_json
 from attest.report.model import Report
 from attest.report.text import render
 from attest.statement import pack_statement
+from tests.engine.policies import all_of
 from tests.engine.test_verify_targets import ANA, ANYBODY, LATER, PackOf, file_with, outcome
 from tests.engine.test_verify_targets import pack as pack  # noqa: PLC0414  # a fixture
 from tests.engine.virtual_evidence import (
@@ -99,9 +100,9 @@ def test_what_a_given_key_did_not_sign_well_fails_the_pack(pack: PackOf, name: s
 def test_a_key_and_an_identity_are_two_signers(pack: PackOf) -> None:
     pack.add("aaaaaaaa", by_key(pack))
     pack.add("bbbbbbbb", replace(pack.good, key=p256("hers")))
-    both = Policy(requirements=(*BY_KEY.requirements, *ANA.requirements))
+    both = all_of(BY_KEY, ANA)
     assert outcome(pack.examine(both)) == ("pass", None, ["pass", "pass"])
-    neither = Policy(requirements=(*BY_OTHER.requirements, *ANA.requirements))
+    neither = all_of(BY_OTHER, ANA)
     assert outcome(pack.examine(neither))[:2] == ("fail", "certificate_identity_mismatch")
 
 

@@ -14,7 +14,7 @@ import pytest
 from attest.api.verify import examine
 from attest.errors import MalformedEvidence, PolicyViolation, Untrusted
 from attest.limits import Limits
-from attest.policy.model import AnyOf, Policy, Signer
+from attest.policy.model import Policy
 from attest.report.model import Report
 from attest.statement import pack_statement
 from attest.trust.root import TrustWarning
@@ -40,7 +40,8 @@ from tests.engine.merged_evidence import (
     stranger_log,
     verdict,
 )
-from tests.engine.virtual_evidence import ISSUER, V1_DSSE, V1_MESSAGE, entry_of
+from tests.engine.policies import all_of
+from tests.engine.virtual_evidence import V1_DSSE, V1_MESSAGE, entry_of
 from tests.engine.virtual_instance import ELSEWHERE, MINUTE, NOW, ROOT, b64
 from tests.pack.merging import digest_of, made, merged, refused, rewritten
 
@@ -230,10 +231,7 @@ def test_a_source_with_one_named_signer_may_have_others(tmp_path: Path) -> None:
 
 
 def test_a_source_need_not_meet_every_requirement_only_one(tmp_path: Path) -> None:
-    def line(who: str) -> AnyOf:
-        return AnyOf(signers=(Signer(identity=f"{who}@acme.example", issuer=ISSUER),))
-
-    both = Policy(requirements=(line("merger"), line("auditor")))
+    both = all_of(naming("merger"), naming("auditor"))
     sources: dict[str, list[Make]] = {"api": [of("auditor")], "web": []}
     report = verdict(tmp_path, sources, whole=[MERGER, of("auditor")], policy=both)
     assert outcome(report) == ("pass", None, ["pass", "unsigned"])

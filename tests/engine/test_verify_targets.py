@@ -11,16 +11,19 @@ import pytest
 from cryptography import x509
 
 from attest.api.inspect import inspect
+from attest.api.judge import NO_EVIDENCE
 from attest.api.verify import examine, verify
 from attest.errors import PolicyViolation, UsageError, VerificationFailed
 from attest.pack.builder import build_pack
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
-from attest.policy.evaluate import evaluate
-from attest.policy.model import AnyOf, Policy, Signer
+from attest.policy.decide import decide
+from attest.policy.model import Policy, Signer
+from attest.policy.rules import Requirement
 from attest.report.json import to_json
 from attest.report.model import Report
 from attest.statement import PACK_PREDICATE_TYPE, pack_statement
+from tests.engine.policies import all_of
 from tests.engine.virtual_evidence import (
     ARTIFACT,
     ISSUER,
@@ -33,7 +36,8 @@ from tests.engine.virtual_evidence import (
 from tests.engine.virtual_evidence import verify as verify_evidence
 from tests.engine.virtual_instance import ELSEWHERE, HERE, MINUTE, NOW, ROOT, SECOND, Json, p256
 
-ANA = Policy.any_of(Signer(identity="ana@acme.example", issuer=ISSUER))
+SIGNER = Signer(identity="ana@acme.example", issuer=ISSUER)
+ANA = Policy.any_of(SIGNER)
 ANYBODY = Policy.unsafe_any_identity()
 LATER = NOW + timedelta(days=30)
 
@@ -263,7 +267,7 @@ def test_the_predicate_type_is_judged_when_asked(
     tmp_path: Path, evidence: Evidence, wanted: str, expected: tuple[str, str | None]
 ) -> None:
     policies = (
-        replace(ANA, predicate_type=wanted),
+        Policy.any_of(SIGNER, predicate_type=wanted),
         Policy.unsafe_any_identity(predicate_type=wanted),
     )
     for policy in policies:
@@ -313,26 +317,29 @@ def test_a_time_without_zone_is_refused(tmp_path: Path) -> None:
 
 def test_no_verified_attestation_meets_no_policy() -> None:
     for policy in (ANA, ANYBODY):
-        decision = evaluate(policy, [], now=NOW)
+        decision = decide(policy.rules, [], evidence=NO_EVIDENCE, skipped=0, now=NOW)
         assert (decision.result, decision.code) == ("fail", "no_verified_attestation")
 
 
 def test_every_requirement_must_be_met() -> None:
     attestation = verify_evidence(V1_DSSE.build())
-    bo = AnyOf(signers=(Signer(identity="bo@acme.example", issuer=ISSUER),))
-    both = Policy(requirements=(*ANA.requirements, bo))
-    decision = evaluate(both, [attestation], now=LATER)
+    bo = Policy.any_of(Signer(identity="bo@acme.example", issuer=ISSUER))
+    both = all_of(ANA, bo)
+    decision = decide(both.rules, [attestation], evidence=NO_EVIDENCE, skipped=0, now=LATER)
     assert (decision.result, decision.code) == ("fail", "certificate_identity_mismatch")
     assert [item.status for item in decision.requirements] == ["pass", "fail"]
+
+
+NOBODY = Requirement(at_least=1, of=())
 
 
 @pytest.mark.parametrize(
     "make",
     [
         Policy.any_of,
-        lambda: Policy(requirements=()),
-        lambda: Policy(requirements=(AnyOf(signers=()),)),
-        lambda: Policy(requirements=(*ANA.requirements, AnyOf(signers=()))),
+        lambda: Policy(rules=replace(ANA.rules, require=())),
+        lambda: Policy(rules=replace(ANA.rules, require=(NOBODY,))),
+        lambda: Policy(rules=replace(ANA.rules, require=(*ANA.rules.require, NOBODY))),
         lambda: Signer(identity="", issuer=ISSUER),
         lambda: Signer(identity="ana@acme.example", issuer=""),
     ],

@@ -38,7 +38,7 @@ def test_a_module_imports_only_what_its_row_allows(module: str) -> None:
         ("engine.chain", "import sigstore"),
         ("policy.match", "from attest.engine.verify import verify"),
         ("policy.match", "import cryptography"),
-        ("policy.evaluate", "import yaml"),
+        ("policy.decide", "import yaml"),
         ("report.text", "import requests"),
         ("verified", "from attest.trust.root import TrustedRoot"),
         ("strictjson", "import urllib.request"),
