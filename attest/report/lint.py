@@ -104,11 +104,11 @@ def render_sarif(linted: Sequence[Linted]) -> str:
     return json.dumps(log, ensure_ascii=True).replace("##", "#\\u0023")
 
 
-def _sarif_rule(code: str, about: str, level: str) -> JSON:
+def _sarif_rule(name: str, about: str, level: str) -> JSON:
     return {
-        "id": code,
+        "id": name,
         "shortDescription": {"text": about},
-        "help": {"text": f"See {code} in attest's guide to policies and its list of errors."},
+        "help": {"text": f"See {name} in attest's guide to policies and its list of errors."},
         "defaultConfiguration": {"level": level},
     }
 
@@ -125,14 +125,14 @@ def _results(item: Linted) -> Iterator[JSON]:
 
 
 def _result(
-    file: str, code: str, level: str, text: str, hint: str | None, at: Position | None
+    file: str, rule: str, level: str, text: str, hint: str | None, at: Position | None
 ) -> JSON:
     place: dict[str, JSON] = {"artifactLocation": {"uri": _uri(file)}}
     if at is not None:
         place["region"] = {"startLine": at.line, "startColumn": at.column}
     words = escape(f"{text}: {hint}" if hint else text, limit=2_000)
     return {
-        "ruleId": code,
+        "ruleId": rule,
         "level": level,
         "message": {"text": _literal(words)},
         "locations": [{"physicalLocation": place}],
