@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from types import TracebackType
@@ -202,7 +203,8 @@ def _asked(
             },
         )
         response = connection.getresponse()
-        body = response.read(_MAX_ANSWER_BYTES + 1)
+        with closing(response):
+            body = response.read(_MAX_ANSWER_BYTES + 1)
     return _reply(response, body, where), not response.will_close
 
 

@@ -63,6 +63,11 @@ class VerifiedLogEntry:
     proof: Literal["inclusion", "promise"]
     leaf_hash: bytes
 
+    @property
+    def log_version(self) -> Literal[1, 2]:
+        """The version of Rekor: v1 alone promises, and names its tree in its origin."""
+        return 1 if self.origin is None or " - " in self.origin else 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyIdentity:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attest.api.identity import SigningInstance, current
+from attest.api.log_versions import who_verifies
 from attest.api.sign import Session, Signed, open_session
 from attest.api.target import require_target
 from attest.cli.context import Context
@@ -223,6 +224,10 @@ def _text(signed: Signed, command: str | None) -> str:
     for entry in signed.log_entries:
         index = "" if entry.index is None else f", index {entry.index}"
         lines.append(f"log              {escape(entry.origin or entry.log_id.hex())}{index}")
+        clients = who_verifies(
+            entry.log_version, is_statement=signed.attestation.statement is not None
+        )
+        lines.append(f"log version      {entry.log_version}: {clients}")
     if signed.entry is not None:
         lines.append(f"attestation      {escape(signed.entry)}")
     else:
@@ -255,6 +260,7 @@ def _json(signed: Signed, command: str | None) -> JSON:
         "log": [
             {
                 "id": entry.log_id.hex(),
+                "version": entry.log_version,
                 "origin": entry.origin,
                 "index": None if entry.index is None else str(entry.index),
             }

@@ -23,16 +23,14 @@ def assemble_bundle(work: SignedWork, entries: Sequence[UntrustedLogEntry]) -> b
 
     Source: sigstore_bundle.proto; Evidence Pack R-062a to R-065d.
     """
-    material: dict[str, JSON] = {
-        **_signer(work.verifier),
-        "tlogEntries": [_entry(entry) for entry in entries],
-    }
     stamps: list[JSON] = [{"signedTimestamp": encode_base64(item)} for item in work.timestamps]
-    if stamps:
-        material["timestampVerificationData"] = {"rfc3161Timestamps": stamps}
     document: dict[str, JSON] = {
         "mediaType": MEDIA_TYPE,
-        "verificationMaterial": material,
+        "verificationMaterial": {
+            **_signer(work.verifier),
+            "tlogEntries": [_entry(entry) for entry in entries],
+            "timestampVerificationData": {"rfc3161Timestamps": stamps},
+        },
         **_content(work),
     }
     return canonicalize(document)
