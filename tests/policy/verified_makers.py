@@ -183,3 +183,19 @@ def decided(
 ) -> Decision:
     evidence = Evidence(stream=stream, generated_at=generated_at)
     return decide(rules, attestations, evidence=evidence, skipped=skipped, now=now)
+
+
+ANA, BO, CY = "ana@audit.example", "bo@audit.example", "cy@vendor.example"
+SECOND = timedelta(seconds=1)
+EVERYBODY = people("auditor", "**@audit.example")
+BOTH = policy([EVERYBODY], [line("auditor", at_least=2)])
+
+
+def by(*emails: str) -> list[VerifiedAttestation]:
+    return [attestation(person(email)) for email in emails]
+
+
+def code_of(rules: PolicyFile, *attestations: VerifiedAttestation, **facts: object) -> str | None:
+    decision = decided(rules, *attestations, **facts)  # type: ignore[arg-type]  # as decided()
+    assert (decision.result == "pass") == (decision.code is None)
+    return decision.code
