@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.api.attestation import Accepted, Examiner, Judged
-from attest.api.origin import explain_decision
+from attest.api.origin import explain_bundle, explain_decision, hint_of_origin
 from attest.api.target import (
     BUNDLE_SUFFIX,
     FileDigests,
@@ -55,6 +54,18 @@ if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is 
     from attest.trust.root import TrustRoot
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """An attestation that verified: as it was read, and what it was verified to say."""
+
+    file: str
+    source: bytes | JSON
+    bundle: UntrustedBundle
+    content: PackContent | ArtifactContent
+    verified: VerifiedAttestation
+
+
+STEP_PARSE = "1 parse"
 STEP_PACK = "0 pack"
 STEP_POLICY = "8 policy"
 #: Of a target that says nothing of itself.
@@ -105,7 +116,7 @@ def with_pack(report: Report, intact: IntactPack) -> Report:
 class Judge:
     """One verification: everything that is the same for all attestations of a target."""
 
-    roots: Sequence[TrustRoot]
+    root: TrustRoot
     policy: Policy
     now: datetime
     limits: Limits
@@ -159,7 +170,7 @@ class Judge:
             data = read()
             return data, parse_bundle(data, in_pack=True, where=name, limits=self.limits)
 
-        return self._examine(name, opened, content)
+        return self._attestation(name, opened, content)
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the bundles of a file or digest, of which one that satisfies the policy will do."""
@@ -176,7 +187,7 @@ class Judge:
             report = report.failed(error)
             bundles = ()
         judged = [
-            self._examine(item.name, partial(_opened, item, self.limits), content)
+            self._attestation(item.name, partial(_opened, item, self.limits), content)
             for item in bundles
         ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
@@ -187,29 +198,77 @@ class Judge:
         )
 
     def _begin(self, kind: TargetKind, name: str) -> Report:
-        root, *more = map(_facts, self.roots)
+        root = self.root
         return Report(
             result="pass",
             assurance=assurance_of(self.policy),
             target=Target(kind=kind, name=name, digest={}),
-            warnings=tuple(
-                Warned(code=item.code, message=item.message)
-                for item in dict.fromkeys(item for root in self.roots for item in root.warnings)
+            warnings=tuple(Warned(code=item.code, message=item.message) for item in root.warnings),
+            trust=TrustFacts(
+                instance=root.instance,
+                root_sha256=root.sha256,
+                age_seconds=root.age_seconds,
+                sandbox=root.sandbox,
             ),
-            trust=root,
-            more_trust=tuple(more),
         )
 
-    @property
-    def _examine(self) -> Examiner:
-        return Examiner(
-            roots=self.roots,
-            rules=self.policy.rules,
-            limits=self.limits,
-            keep=self.keep,
-            others=self.others,
-            explains=self.explains,
+    def _attestation(
+        self,
+        file: str,
+        opened: Callable[[], tuple[bytes | JSON, UntrustedBundle]],
+        content: PackContent | ArtifactContent,
+    ) -> Judged:
+        from attest.engine.verify import verify_bundle
+
+        trace = Trace(explains=self.explains)
+        bundle: UntrustedBundle | None = None
+        verified: VerifiedAttestation | None = None
+        failure: AttestError | None = None
+        status: Status = "pass"
+        kind: AttestationKind | None = None
+        try:
+            with trace.step(STEP_PARSE, rule="R-084") as step:
+                source, bundle = opened()
+                if step.explains:
+                    explain_bundle(step, bundle)
+                kind = "key" if bundle.certificate is None else "keyless"
+            verified = verify_bundle(
+                bundle,
+                content,
+                self.root,
+                trace,
+                keys=self.policy.keys,
+                key_log=self.policy.rules.log == "required",
+                key_time=self.policy.rules.timestamp == "required",
+                limits=self.limits,
+            )
+            if self.keep is not None:
+                self.keep(
+                    Accepted(
+                        file=file,
+                        source=source,
+                        bundle=bundle,
+                        content=content,
+                        verified=verified,
+                    )
+                )
+        except Untrusted as error:
+            status, failure = "skip", error
+            # A key that was not given may be anybody's, of whatever instance.
+            if bundle is not None and self.others is not None and error.code != "untrusted_key":
+                error.hint = hint_of_origin(bundle, self.others()) or error.hint
+        except UsageError as error:
+            if error.code != "digest_algorithm_needed":
+                raise
+            status, failure = "skip", error  # undecided: another bundle may decide
+        except (MalformedEvidence, VerificationFailed) as error:
+            status, failure = "fail", error
+        if failure is not None and not (failure.where or "").startswith(file):
+            failure.where = f"{file}: {failure.where}" if failure.where else file
+        result = AttestationResult(
+            file=file, kind=kind, status=status, checks=trace.checks, verified=verified
         )
+        return Judged(result=result, failure=failure)
 
     def _decide(
         self,
@@ -238,23 +297,21 @@ class Judge:
             with trace.step(STEP_POLICY, rule="step 8") as step:
                 if step.explains:
                     explain_decision(step, decision, verified)
-                strict = not any_will_do or self.policy.rules.others == "forbid"
-                if strict or decision.result != "pass":
+                if not any_will_do or decision.result != "pass":
                     _require_decided(judged)
                     _require_sound(judged, report.target)
-                _require_met(decision, results)
+                _require_met(decision)
         except (MalformedEvidence, VerificationFailed, PolicyViolation) as error:
             report = report.failed(error)
         return replace(report, checks=trace.checks)
 
 
-def _facts(root: TrustRoot) -> TrustFacts:
-    return TrustFacts(
-        instance=root.instance,
-        root_sha256=root.sha256,
-        age_seconds=root.age_seconds,
-        sandbox=root.sandbox,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """An attestation's result, and the error behind it if it did not pass."""
+
+    result: AttestationResult
+    failure: AttestError | None
 
 
 def _require_decided(judged: Sequence[Judged]) -> None:
@@ -283,26 +340,16 @@ def _require_sound(judged: Sequence[Judged], target: Target) -> None:
         )
 
 
-def _require_met(decision: Decision, results: Sequence[AttestationResult]) -> None:
+def _require_met(decision: Decision) -> None:
     if decision.result == "pass":
         return
-    message = "it verifies, but not as the policy requires"
-    if decision.code == "other_attestations":
-        message = f"the policy forbids attestations by others: {', '.join(_others(decision, results))}"
     # What was required and who signed instead stands in the decision, line by line.
     raise PolicyViolation(
         decision.code or "policy_not_met",
-        message,
-        where=decision.file or "policy",
+        "it verifies, but not as the policy requires",
+        where="policy",
         rule="R-088b" if decision.code == "certificate_identity_mismatch" else "step 8",
     )
-
-
-def _others(decision: Decision, results: Sequence[AttestationResult]) -> list[str]:
-    """The attestations of whoever counts for no signer, and of strangers."""
-    verified = [item.file for item in results if item.verified is not None]
-    skipped = [item.file for item in results if item.status == "skip"]
-    return [*(verified[at] for at in decision.others), *skipped]
 
 
 def _read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
