@@ -31,7 +31,7 @@ def jobs_of(text: str) -> int:
 
     if text == "auto":
         return 0
-    if text.isascii() and text.isdigit() and int(text) <= MOST_JOBS:
+    if text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= MOST_JOBS:
         return int(text)
     raise argparse.ArgumentTypeError(f"auto, or a number up to {MOST_JOBS}, not {text!r}")
 

@@ -51,30 +51,45 @@ def refuse_trust_options(args: argparse.Namespace) -> None:
     Raises:
         UsageError: `invalid_usage`.
     """
-    if args.instance or args.trusted_root or args.trust_config:
+    named = (args.instance, args.trusted_root, args.trust_config)
+    if any(value is not None for value in (*named, *_days_of(args))):
         raise UsageError("invalid_usage", "--integrity-only looks at no signature")
+
+
+def _days_of(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    return args.trust_warn_days, args.trust_max_days
 
 
 def trust_of(args: argparse.Namespace, context: Context) -> TrustRoot:
     """The root that the options name; the public good instance's if they name none.
 
     Raises:
+        UsageError: `invalid_usage`.
         TrustError: `trust_file_unreadable`, `invalid_trusted_root`, and the codes of `load_root`.
     """
     from attest.trust.root import TrustRoot
 
-    file = args.trusted_root or args.trust_config
+    warn_days, max_days = _days_of(args)
+    # Compared with None: an empty value, as of a variable that is not set, names nothing and must
+    # not stand for the public instance.
+    file = args.trust_config if args.trusted_root is None else args.trusted_root
     if file is not None:
+        if (warn_days, max_days) != (None, None):
+            raise UsageError(
+                "invalid_usage",
+                "nobody knows the age of a root that is given as a file",
+                hint="leave --trust-warn-days and --trust-max-days out",
+            )
         return TrustRoot.from_file(file)
     from attest.trust.load import AgeLimits, load_root
 
     return load_root(
-        args.instance or "sigstore",
+        "sigstore" if args.instance is None else args.instance,
         places=context.places(),
         offline=args.offline or context.settings.offline,
         limits=AgeLimits(
-            warn_days=_WARN_DAYS if args.trust_warn_days is None else args.trust_warn_days,
-            refuse_days=_MAX_DAYS if args.trust_max_days is None else args.trust_max_days,
+            warn_days=_WARN_DAYS if warn_days is None else warn_days,
+            refuse_days=_MAX_DAYS if max_days is None else max_days,
         ),
     ).root
 
