@@ -205,6 +205,11 @@ def _asked(
         response = connection.getresponse()
         with closing(response):
             body = response.read(_MAX_ANSWER_BYTES + 1)
+            # A bounded read takes the end of the connection for the end of the answer.
+            if response.length and len(body) <= _MAX_ANSWER_BYTES:
+                raise NetworkError("unexpected_answer", "is cut off", where=where)
+            if time.monotonic() > deadline:
+                raise NetworkError("network_unreachable", "takes too long", where=where)
     return _reply(response, body, where), not response.will_close
 
 

@@ -139,14 +139,20 @@ def retry_after(reply: Reply, *, now: datetime | None = None) -> float:
 
 
 def _told(failure: NetworkError, service: str, url: str, attempts: int) -> NetworkError:
-    parts = urlsplit(url)
     tries = f" ({attempts} attempts)" if attempts > 1 else ""
     return NetworkError(
         failure.code,
-        f"{service} at {parts.netloc.rpartition('@')[2]}: {failure.message}{tries}",
+        f"{service}{_place(url)}: {failure.message}{tries}",
         hint=failure.hint
         or "check the network and the instance's addresses, then sign again; nothing was written",
     )
+
+
+def _place(url: str) -> str:
+    try:
+        return f" at {urlsplit(url).netloc.rpartition('@')[2]}"
+    except ValueError:
+        return ""
 
 
 def refusal(reply: Reply, secrets: Iterable[str] = ()) -> str:
