@@ -49,14 +49,16 @@ def read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
     limit = max(limits.max_bundle_file_bytes, limits.max_bundle_bytes)
     data = read_bundle(path, limit=limit)
     name = str(path)
-    lines = _lines(data, limits, certain=path.suffix == _LINES_SUFFIX)
-    if lines is not None:
-        _require_few(len(lines), name, limits)
-        return tuple(NamedBundle(name=f"{name}:{number}", source=line) for number, line in lines)
+    if path.suffix == _LINES_SUFFIX:
+        return _of_lines(_lines(data), name, limits)
     one = NamedBundle(name=name, source=data)
     try:
         value = loads(data, where=name, max_depth=limits.max_json_depth)
     except MalformedEvidence:
+        lines = _lines(data)
+        # Any line of it may be broken, the first one too: their order decides nothing.
+        if len(lines) > 1 and any(_is_object(line, limits) for _, line in lines):
+            return _of_lines(lines, name, limits)
         return (one,)  # judged as a bundle, it says the same
     if not isinstance(value, dict) or "mediaType" in value:
         too_large = len(data) > limits.max_bundle_bytes
@@ -74,19 +76,23 @@ def read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
     )
 
 
-def _lines(data: bytes, limits: Limits, *, certain: bool) -> list[tuple[int, bytes]] | None:
-    """The lines that hold something, numbered from 1; None if the file is not JSON Lines."""
-    lines = [(at, line) for at, line in enumerate(data.split(b"\n"), 1) if line.strip()]
-    if certain:
-        return lines
-    if len(lines) < 2:  # what is on one line is read whole
-        return None
-    # A document that is laid out over several lines is not complete on its first.
+def _of_lines(lines: list[tuple[int, bytes]], name: str, limits: Limits) -> tuple[NamedBundle, ...]:
+    _require_few(len(lines), name, limits)
+    return tuple(NamedBundle(name=f"{name}:{number}", source=line) for number, line in lines)
+
+
+def _lines(data: bytes) -> list[tuple[int, bytes]]:
+    """The lines that hold something, numbered from 1."""
+    return [(at, line) for at, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+
+
+def _is_object(line: bytes, limits: Limits) -> bool:
+    """Whether a line is complete in itself, as none of a document laid out over several is."""
     try:
-        loads(lines[0][1], where="line", max_depth=limits.max_json_depth)
+        value = loads(line, where="line", max_depth=limits.max_json_depth)
     except MalformedEvidence:
-        return None
-    return lines
+        return False
+    return isinstance(value, dict)
 
 
 def _require_few(count: int, name: str, limits: Limits) -> None:

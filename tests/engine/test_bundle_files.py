@@ -93,6 +93,16 @@ MIXED: dict[str, tuple[Sequence[bytes], tuple[str, str | None, list[str]]]] = {
 }
 
 
+@pytest.mark.parametrize("broken", [b"junk", b"{", b'{"a": 1, "a": 2}', b"\xff"])
+@pytest.mark.parametrize("name", ["bundles.json", "bundles.jsonl"])
+def test_a_broken_line_may_stand_anywhere(tmp_path: Path, name: str, broken: bytes) -> None:
+    good = lines(GOOD).strip()
+    for text in (broken + b"\n" + good, good + b"\n" + broken):
+        report = judged(tmp_path, text, name=name)
+        assert report.result == "pass"
+        assert sorted(item.status for item in report.attestations) == ["fail", "pass"]
+
+
 @both_forms
 @pytest.mark.parametrize("name", MIXED)
 def test_one_satisfying_bundle_is_enough(tmp_path: Path, form: Form, name: str) -> None:
