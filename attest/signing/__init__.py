@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ class Signer(Protocol):
 class StagedSigner(Signer, Protocol):
     """A signer whose work can be kept between signing and logging: what is in between is public."""
 
-    def prepare(self, content: Content) -> SignedWork:
+    def prepare(
+        self, content: Content, *, message: Callable[[], bytes] | None = None
+    ) -> SignedWork:
         """Sign a content and have it timestamped; no log hears of it yet.
 
         Args:
             content: an envelope's payload, or a digest.
+            message: reads what has that digest, for a signer that cannot do with the digest.
 
         Raises:
             SigningError, NetworkError: as `sign_statement`, before anything is logged.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +26,10 @@ class SigningKey(Protocol):
     @property
     def public(self) -> PublicKey:
         """Its public half."""
+
+    @property
+    def takes_digests(self) -> bool:
+        """Whether `sign_digest` is to be had; otherwise it signs whole messages alone."""
 
     def sign(self, message: bytes) -> bytes:
         """Sign a message: DER for ECDSA, raw for Ed25519.
@@ -109,18 +113,29 @@ class KeyedSigner:
         """
         return self.complete(self.prepare(EnvelopeContent(payload=payload)))
 
-    def prepare(self, content: Content) -> SignedWork:
+    def sign_digest(self, sha256: bytes) -> bytes:
+        """See `Signer.sign_digest`.
+
+        Raises:
+            UsageError: `unsupported_key`, `file_needed`.
+        """
+        return self.complete(self.prepare(DigestContent(digest=sha256)))
+
+    def prepare(
+        self, content: Content, *, message: Callable[[], bytes] | None = None
+    ) -> SignedWork:
         """See `StagedSigner.prepare`.
 
         Raises:
-            UsageError: `invalid_statement`, `unsupported_key`; nothing is signed then.
+            UsageError: `invalid_statement`, `unsupported_key`, `file_needed`; nothing is signed
+                then.
             SigningError: `key_signature_invalid`, `timestamp_missing`, and those of the key.
         """
         if isinstance(content, EnvelopeContent):
             require_statement(content)
         self._require_loggable(content)
         work = SignedWork(
-            content=content, verifier=self._verifier, signature=self._signature(content)
+            content=content, verifier=self._verifier, signature=self._signature(content, message)
         )
         return self._submitter.timestamp(work)
 
@@ -136,15 +151,21 @@ class KeyedSigner:
                 )
             raise
 
-    def _signature(self, content: Content) -> bytes:
+    def _signature(self, content: Content, message: Callable[[], bytes] | None) -> bytes:
         public = self._key.public
         try:
             if isinstance(content, EnvelopeContent):
                 signature = self._key.sign(content.message)
                 public.verify(signature, content.message)
-            else:
-                signature = self._key.sign_digest(content.digest)
-                public.verify_digest(signature, content.digest)
+                return signature
+            if content.algorithm != public.digest:
+                raise _wrong_digest(public)
+            signature = (
+                self._key.sign_digest(content.digest)
+                if self._key.takes_digests
+                else self._key.sign(_read(message))
+            )
+            public.verify_digest(signature, content.digest)
         except InvalidSignature:
             raise SigningError(
                 "key_signature_invalid",
@@ -167,3 +188,21 @@ class KeyedSigner:
                 f"{what} can be signed with Ed25519 only as Ed25519ph, which is not to be had here",
                 hint="use an ECDSA key; Ed25519 signs packs and statements, logged by Rekor v1",
             )
+
+
+def _read(message: Callable[[], bytes] | None) -> bytes:
+    if message is None:
+        raise UsageError(
+            "file_needed",
+            "this key signs messages, and a digest does not tell what the message is",
+            hint="name the file itself",
+        )
+    return message()
+
+
+def _wrong_digest(public: PublicKey) -> UsageError:
+    return UsageError(
+        "unsupported_digest",
+        f"this key signs {public.digest} digests alone",
+        hint="name the file itself, or use a key of the curve that goes with the digest",
+    )

@@ -247,6 +247,11 @@ class FileKey:
         else:
             self._sign = key.sign
 
+    @property
+    def takes_digests(self) -> bool:
+        """Whether `sign_digest` is to be had."""
+        return self._sign_digest is not None
+
     def sign(self, message: bytes) -> bytes:
         """Sign a message: DER for ECDSA, raw for Ed25519."""
         return self._sign(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from attest.errors import MalformedEvidence, SigningError, UsageError
 from attest.oidc import IdentityToken
-from attest.signing import StagedSigner
 from attest.signing.fulcio import request_certificate
 from attest.signing.instance import SigningInstance
 from attest.signing.submit import Submitter
@@ -28,7 +27,7 @@ MARGIN = timedelta(seconds=15)
 @contextmanager
 def open_keyless_signer(
     token: IdentityToken, instance: SigningInstance, *, patience: Patience | None = None
-) -> Iterator[StagedSigner]:
+) -> Iterator[KeylessSigner]:
     """Get one certificate for the token's identity and sign with it until it expires.
 
     Args:
@@ -93,7 +92,12 @@ class KeylessSigner:
         """See `Signer.sign_digest`."""
         return self.complete(self.prepare(DigestContent(digest=sha256)))
 
-    def prepare(self, content: Content) -> SignedWork:
+    def prepare(
+        self,
+        content: Content,
+        *,
+        message: Callable[[], bytes] | None = None,  # noqa: ARG002 - its digest is enough here
+    ) -> SignedWork:
         """See `StagedSigner.prepare`.
 
         Raises:

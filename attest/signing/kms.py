@@ -58,6 +58,11 @@ class ServiceKey:
         self._pin = pin
         self._failed: AttestError | None = None
 
+    @property
+    def takes_digests(self) -> bool:
+        """Never: the interface of these signers takes messages."""
+        return False
+
     def sign(self, message: bytes) -> bytes:
         """Have the service sign a message.
 

@@ -34,6 +34,7 @@ def key_of(kind: str) -> Key:
         "p521": ec.SECP521R1(),
         "secp256k1": ec.SECP256K1(),
     }
+    kind = kind.removeprefix("another ")
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     if kind == "rsa":
