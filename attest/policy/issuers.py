@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from attest.errors import UsageError
 
-#: Source: sigstore/fulcio, config/identity/config.yaml.
+#: Issuers that everybody shares. Source: sigstore/fulcio, config/identity/config.yaml.
 ISSUERS: dict[str, str] = {
     "buildkite": "https://agent.buildkite.com",
     "codefresh": "https://oidc.codefresh.io",
@@ -16,6 +16,9 @@ ISSUERS: dict[str, str] = {
     "google": "https://accounts.google.com",
     "microsoft": "https://login.microsoftonline.com",
 }
+
+#: CI systems with an issuer for each organization, which no alias could name exactly.
+PER_ORGANIZATION: dict[str, str] = {"circleci": "https://oidc.circleci.com/org/ORG_ID"}
 
 
 def resolve_issuer(text: str) -> str:
@@ -28,12 +31,17 @@ def resolve_issuer(text: str) -> str:
         return text
     url = ISSUERS.get(text)
     if url is None:
-        close = get_close_matches(text, ISSUERS, n=1)
-        known = ", ".join(ISSUERS)
         raise UsageError(
             "unknown_issuer",
             f"{text!r} is neither a URL nor a known alias",
             where="--issuer",
-            hint=f"did you mean {close[0]!r}?" if close else f"aliases: {known}",
+            hint=_hint(text),
         )
     return url
+
+
+def _hint(text: str) -> str:
+    if text in PER_ORGANIZATION:
+        return f"each organization has its own: {PER_ORGANIZATION[text]}"
+    close = get_close_matches(text, ISSUERS, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"aliases: {', '.join(ISSUERS)}"
