@@ -61,18 +61,6 @@ def response_of(error: BaseException) -> requests.Response | None:
     return None
 
 
-def described(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """What a service said in its answer, else what its client said of it."""
-    response = response_of(error)
-    if response is not None:
-        words = said(response.content)
-        if words == _NO_REASON:
-            words = response.reason or words
-        return f"HTTP {response.status_code}: {redact(words, secrets)}"
-    texts = (str(link) for link in chain(error))
-    return redact(next((text for text in texts if text), type(error).__name__), secrets)
-
-
 def said(body: bytes) -> str:
     """The reason in the body of an answer, in the forms of services here; raw."""
     try:

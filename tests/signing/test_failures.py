@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import requests
 
-from attest.signing.failures import described, redact, unreachable
+from attest.connections import Reply
+from attest.signing.failures import redact, unreachable
+from attest.signing.transport import refusal
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzZWNyZXQifQ.c2lnbmF0dXJl"
 
@@ -37,23 +41,32 @@ def test_a_message_is_one_bounded_printable_line(text: str) -> None:
     assert len(told) <= 301
 
 
-def answered(status: int, body: bytes) -> requests.HTTPError:
-    response = requests.Response()
-    response.status_code = status
-    response._content = body
-    return requests.HTTPError("client's words", response=response)
+def answered(status: int, body: bytes) -> Reply:
+    return Reply(status=status, headers={}, body=body)
 
 
-def test_the_services_own_words_are_found_behind_an_exception_without_any() -> None:
-    error = RuntimeError()
-    error.__context__ = answered(400, b'{"message": "no such issuer"}')
-    assert described(error) == "HTTP 400: no such issuer"
-    assert unreachable(error, "the service") is None
+@pytest.mark.parametrize("name", ["message", "error_description", "error"])
+def test_the_services_own_words_are_told(name: str) -> None:
+    body = json.dumps({name: "no such issuer"}).encode()
+    assert refusal(answered(400, body)) == "HTTP 400: no such issuer"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"message": 5}', b"\xff"])
+def test_a_token_in_the_services_own_words_is_not() -> None:
+    body = json.dumps({"message": f"bad {TOKEN} from opaque"}).encode()
+    assert refusal(answered(400, body), ["opaque"]) == "HTTP 400: bad [token] from [secret]"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"message": 5}', b"\xff", b"[" * 99_999])
 def test_an_answer_that_says_nothing_still_has_its_status(body: bytes) -> None:
-    assert described(answered(502, body)).startswith("HTTP 502: ")
+    assert refusal(answered(502, body)) == "HTTP 502: no reason given"
+
+
+def test_an_answer_behind_an_exception_is_no_missing_one() -> None:
+    response = requests.Response()
+    response.status_code = 400
+    error = RuntimeError()
+    error.__context__ = requests.HTTPError("client's words", response=response)
+    assert unreachable(error, "the service") is None
 
 
 def test_only_a_missing_answer_is_a_network_error() -> None:
