@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from attest.errors import SigningError, TrustError
+from attest.signing.device import DeviceCode
 from attest.signing.identity import Login, Person, TokenSource, choose_login, find_source
 from attest.signing.instance import (
     PUBLIC_INSTANCES,
@@ -17,10 +18,8 @@ from attest.signing.instance import (
 from attest.trust.known import Places
 from attest.trust.registry import Registry
 
-if TYPE_CHECKING:
-    from attest.signing.device import DeviceCode
-
 __all__ = [
+    "DeviceCode",
     "Login",
     "SigningInstance",
     "TokenSource",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from typing import TYPE_CHECKING
 
 from attest.api.consent import Consents
-from attest.api.identity import SigningInstance, TokenSource, find_identity, instance_of, login_here
+from attest.api.identity import (
+    DeviceCode,
+    SigningInstance,
+    TokenSource,
+    find_identity,
+    instance_of,
+    login_here,
+)
 from attest.cli.context import Context
 from attest.errors import AttestError, SigningError
 from attest.terminal import escape
-
-if TYPE_CHECKING:
-    from attest.signing.device import DeviceCode
 
 _WHAT_BECOMES_PUBLIC = """\
 Signing with {instance} writes into a public log, which anyone can read and nobody can delete from:

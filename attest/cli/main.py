@@ -34,6 +34,7 @@ from attest.errors import EXIT_NO_VERDICT, EXIT_OK, AttestError, UsageError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "build": ("attest.cli.build", "put files into an Evidence Pack"),
     "sign": ("attest.cli.sign", "sign packs, files or digests with an identity"),
+    "whoami": ("attest.cli.whoami", "show which identity would sign here"),
     "verify": ("attest.cli.verify", "check who signed a pack, a file or a digest"),
     "fetch": ("attest.cli.fetch", "fetch what a reference points to, from hosts you allow"),
     "inspect": ("attest.cli.inspect", "show what is inside, unverified"),

@@ -63,7 +63,7 @@ class Stage:
             "grow": lambda: write(Path(first), Path(first).read_bytes() + b" " * int(rest)),
             "plant": lambda: plant(Path(first), rest),
             "key-signed": lambda: sign_by_key(Path(first)),
-            "env": lambda: self.set_variable(*directive.text.split("=", 1)),
+            "env": lambda: self.set_variable(*self.filled(directive.text).split("=", 1)),
             "sandbox": self.enter_sandbox,
             "fault": lambda: self.running().faults.inject(first),
             "repair": self.clear_faults,
