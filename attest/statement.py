@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attest.digest import SIZES, Algorithm
@@ -117,5 +118,33 @@ def pack_statement(manifest_digest: bytes) -> bytes:
             "subject": [{"name": PACK_SUBJECT_NAME, "digest": {"sha256": manifest_digest.hex()}}],
             "predicateType": PACK_PREDICATE_TYPE,
             "predicate": {},
+        }
+    )
+
+
+def file_statement(
+    subjects: Sequence[tuple[str, bytes]], *, predicate_type: str, predicate: JSON
+) -> bytes:
+    """A statement about files, as JCS bytes.
+
+    Args:
+        subjects: the name and raw SHA-256 digest of each.
+        predicate_type: a URI.
+        predicate: what is said of them.
+
+    Raises:
+        MalformedEvidence: a code of `canonicalize`, for numbers that JCS cannot write.
+
+    Source: in-toto attestation Statement v1.
+    """
+    named: list[JSON] = [
+        {"name": name, "digest": {"sha256": digest.hex()}} for name, digest in subjects
+    ]
+    return canonicalize(
+        {
+            "_type": STATEMENT_V1,
+            "subject": named,
+            "predicateType": predicate_type,
+            "predicate": predicate,
         }
     )

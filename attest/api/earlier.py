@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attest.api.target import read_bundle
+from attest.api.trusted import Trusted
 from attest.bundle import parse_bundle
 from attest.engine.content import ArtifactContent, PackContent
-from attest.engine.trace import Trace
-from attest.engine.verify import verify_bundle
 from attest.errors import AttestError, MalformedEvidence, SigningError, Untrusted
 from attest.limits import Limits
 from attest.pack.carried import carried
 from attest.pack.manifest import ATTESTATION_SUFFIX, ATTESTATIONS
 from attest.pack.reader import Pack
-from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation
 
 
@@ -36,15 +34,15 @@ class Identity:
         return cls(subject=attestation.identity.subject, issuer=attestation.identity.issuer)
 
 
-def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, VerifiedAttestation]:
+def in_pack(pack: Pack, trusted: Trusted, limits: Limits) -> Mapping[str, VerifiedAttestation]:
     """The attestations of a pack that verify for its manifest, by entry name.
 
-    Those of other instances, and those signed with keys, count for nothing and are left out. What
-    a merged pack carries of its sources is held to the same, though it is not the pack's own.
+    Those of other instances and by other keys count for nothing and are left out. What a merged
+    pack carries of its sources is held to the same, though it is not the pack's own.
 
     Args:
         pack: an open pack.
-        root: what to verify under.
+        trusted: what to verify under.
         limits: bounds on what is read.
 
     Raises:
@@ -53,23 +51,21 @@ def in_pack(pack: Pack, root: TrustRoot, limits: Limits) -> Mapping[str, Verifie
     """
     verified: dict[str, VerifiedAttestation] = {}
     for name in pack.attestation_names:
-        found = _verified(name, pack.read_attestation(name), pack.manifest_digest, root, limits)
+        found = _verified(name, pack.read_attestation(name), pack.manifest_digest, trusted, limits)
         if found is not None:
             verified[name] = found
     for item in carried(pack.manifest):
-        _verified(item.place, item.data, item.manifest_digest, root, limits)
+        _verified(item.place, item.data, item.manifest_digest, trusted, limits)
     return verified
 
 
 def _verified(
-    name: str, data: bytes, manifest_digest: bytes, root: TrustRoot, limits: Limits
+    name: str, data: bytes, manifest_digest: bytes, trusted: Trusted, limits: Limits
 ) -> VerifiedAttestation | None:
     content = PackContent(manifest_digest=manifest_digest)
     try:
         bundle = parse_bundle(data, in_pack=True, where=name, limits=limits)
-        if bundle.certificate is None:
-            return None
-        return verify_bundle(bundle, content, root, Trace(), limits=limits)
+        return trusted.verify(bundle, content, limits)
     except Untrusted:
         return None
     except AttestError as error:
@@ -80,14 +76,14 @@ def _verified(
 
 
 def beside(
-    path: Path, content: ArtifactContent, root: TrustRoot, limits: Limits
+    path: Path, content: ArtifactContent, trusted: Trusted, limits: Limits
 ) -> VerifiedAttestation | None:
     """The attestation in a bundle file; None unless it verifies for this content.
 
     Args:
         path: a bundle file that exists.
         content: what it must speak of.
-        root: what to verify under.
+        trusted: what to verify under.
         limits: bounds on what is read.
 
     Raises:
@@ -99,21 +95,24 @@ def beside(
         return None
     try:
         bundle = parse_bundle(data, where=str(path), limits=limits)
-        return verify_bundle(bundle, content, root, Trace(), limits=limits)
+        return trusted.verify(bundle, content, limits)
     except AttestError:
         # Whatever stands there is not ours to judge; the caller refuses to replace it unasked.
         return None
 
 
 def confirm(
-    data: bytes, content: PackContent | ArtifactContent, root: TrustRoot, limits: Limits
+    data: bytes,
+    content: PackContent | ArtifactContent,
+    trusted: Trusted,
+    limits: Limits,
 ) -> VerifiedAttestation:
     """Verify what was just signed, as whoever receives it will.
 
     Args:
         data: the new bundle.
         content: what it must speak of.
-        root: the root of the instance that signed.
+        trusted: the root of the instance that signed, and the key where no certificate names it.
         limits: bounds on its size.
 
     Raises:
@@ -124,7 +123,7 @@ def confirm(
         bundle = parse_bundle(
             data, in_pack=isinstance(content, PackContent), where=where, limits=limits
         )
-        return verify_bundle(bundle, content, root, Trace(), limits=limits)
+        return trusted.verify(bundle, content, limits)
     except AttestError as error:
         raise SigningError(
             "signed_bundle_invalid",

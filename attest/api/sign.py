@@ -3,75 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, Protocol
 
-from attest.api import earlier
+from attest.api import earlier, pending
 from attest.api.earlier import Identity
-from attest.api.ready_statement import read_statement
-from attest.api.target import BUNDLE_SUFFIX, FileDigests, NamedTarget, name_target
-from attest.atomic import create_file, replace_file
-from attest.digest import Digests, digest_of_stream
-from attest.dsse import PAE_START
+from attest.api.key_signers import UsedKey, open_key_signers
+from attest.api.ready_statement import Predicate, ReadyStatement, read_statement, state
+from attest.api.sign_file import FileTask, ReadTarget, bundle_for
+from attest.api.sign_pack import PackTask
+from attest.api.signed import Signed
+from attest.api.signers import Signers, open_keyless
+from attest.api.target import NamedTarget, name_target
+from attest.api.trusted import Trusted
 from attest.engine.content import ArtifactContent, PackContent
-from attest.errors import SigningError, UsageError
-from attest.files import reading
+from attest.errors import AttestError, SigningError, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.oidc import IdentityToken
 from attest.pack.integrity import Progress
-from attest.pack.reader import open_pack
-from attest.pack.writer import add_attestation
-from attest.signing import Signer
+from attest.signing.identity import TokenSource
 from attest.signing.instance import SigningInstance
-from attest.statement import pack_statement
+from attest.signing.work import Content, SignedWork
 from attest.trust.root import TrustRoot
-from attest.verified import VerifiedAttestation, VerifiedLogEntry
+from attest.verified import VerifiedAttestation
+
+if TYPE_CHECKING:  # who signs with an identity needs none of it
+    from attest.signing.keyed import SigningKey
+
+__all__ = [
+    "Options",
+    "Predicate",
+    "Session",
+    "Signed",
+    "open_key_session",
+    "open_session",
+    "sign",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Signed:
-    """What became of one target.
+class Options:
+    """How to sign; the same for many targets.
 
-    `digest` is what the signature covers, `sha256:` and hex: of a pack the manifest digest.
-    `path` is the pack or the bundle file, `entry` the attestation's name in the pack.
-    `attestation` is what the engine verified, None only on a dry run. `kept` says that an
-    earlier valid attestation of this identity stands and nothing was written.
+    `statement` is an in-toto statement that names the targets among its subjects, `predicate`
+    what to say of them instead. `replace` signs again where this identity has signed already,
+    `dry_run` checks everything that can be checked without signing. `keep` keeps a signature that
+    waits for its log as `TARGET.pending.json`, and `resume` completes those that are kept.
     """
 
-    target: str
-    kind: Literal["pack", "file", "digest"]
-    digest: str
-    path: Path
-    entry: str | None
-    attestation: VerifiedAttestation | None
-    kept: bool = False
-
-    @property
-    def identity(self) -> str | None:
-        """The subject that the certificate names."""
-        identity = self.attestation and self.attestation.identity
-        return identity.subject if identity else None
-
-    @property
-    def issuer(self) -> str | None:
-        """The OIDC issuer that the certificate names."""
-        identity = self.attestation and self.attestation.identity
-        return identity.issuer if identity else None
-
-    @property
-    def log_entries(self) -> tuple[VerifiedLogEntry, ...]:
-        """Where the signature is logged, as far as signatures bind it."""
-        return self.attestation.log_entries if self.attestation else ()
-
-    @property
-    def signed_at(self) -> tuple[datetime, ...]:
-        """The verified times (UTC) of the signature."""
-        return tuple(item.time for item in self.attestation.times) if self.attestation else ()
+    statement: str | os.PathLike[str] | None = None
+    predicate: Predicate | None = None
+    replace: bool = False
+    dry_run: bool = False
+    keep: bool = False
+    resume: bool = False
 
 
 def sign(
@@ -101,70 +90,132 @@ def sign(
         MalformedEvidence, VerificationFailed: the pack is invalid; it is never signed.
         UsageError, SigningError, NetworkError, TrustError: nothing was signed or written.
     """
+    options = Options(statement=statement, replace=replace, dry_run=dry_run)
     with open_session(token=token, instance=instance, limits=limits) as session:
-        return session.sign(
-            target, bundle=bundle, statement=statement, replace=replace, dry_run=dry_run
-        )
+        return session.sign(target, bundle=bundle, options=options)
 
 
 @contextmanager
 def open_session(
-    *, token: IdentityToken, instance: SigningInstance, limits: Limits | None = None
+    *,
+    token: IdentityToken | TokenSource,
+    instance: SigningInstance,
+    limits: Limits | None = None,
 ) -> Iterator[Session]:
     """Sign many targets under one identity; the certificate is requested when first needed.
 
     Args:
-        token: whose identity signs.
+        token: whose identity signs; a source of tokens gives new certificates when one ends.
         instance: which Sigstore instance certifies and logs it.
         limits: bounds on what is read.
     """
-    with ExitStack() as stack:
+    source = token if isinstance(token, TokenSource) else TokenSource.of(token)
+    with open_keyless(source, instance) as signers:
+        yield Session(signers=signers, instance=instance, limits=limits or DEFAULT_LIMITS)
 
-        @cache
-        def signer() -> Signer:
-            from attest.signing.keyless import open_keyless_signer
 
-            return stack.enter_context(open_keyless_signer(token, instance))
+@contextmanager
+def open_key_session(
+    *,
+    key: SigningKey,
+    instance: SigningInstance,
+    log: bool = True,
+    timestamp: bool = True,
+    limits: Limits | None = None,
+) -> Iterator[Session]:
+    """Sign many targets with one key.
 
-        yield Session(
-            # What the token says of itself decides only whether to sign again.
-            expected=Identity(subject=token.identity, issuer=token.issuer),
-            root=instance.root,
-            signer=signer,
-            limits=limits or DEFAULT_LIMITS,
-        )
+    Args:
+        key: signs; see `attest.api.key.open_key`.
+        instance: whose timestamp authorities and logs are used.
+        log: whether signatures are logged; verifiers demand it unless their policy says otherwise.
+        timestamp: whether they are timestamped.
+        limits: bounds on what is read.
+
+    Raises:
+        UsageError: `time_needed` where a log proves no time and timestamps are left out.
+        TrustError: `trust_config_invalid` where the instance lacks a service.
+    """
+    # A log without timestamps is one that proves the time itself.
+    used = UsedKey(public=key.public, log=log, time=log or timestamp)
+    with open_key_signers(key, instance, log=log, timestamp=timestamp) as signers:
+        yield Session(signers=signers, instance=instance, limits=limits or DEFAULT_LIMITS, key=used)
+
+
+class _Task(Protocol):
+    """A target that was read: what is signed of it, what stands there already, what is written."""
+
+    @property
+    def content(self) -> Content:
+        """What is signed."""
+
+    @property
+    def contents(self) -> Sequence[PackContent | ArtifactContent]:
+        """What the signature must speak of."""
+
+    @property
+    def message(self) -> Callable[[], bytes] | None:
+        """Reads what is signed, for a key that takes no digests."""
+
+    @property
+    def pending(self) -> Path:
+        """Where a signature is kept that waits for its log."""
+
+    def earlier(self, who: Identity) -> Signed | None:
+        """What stands there of this identity and is to stay."""
+
+    def require_writable(self) -> None:
+        """Refuse before anything is logged what could not be written afterwards."""
+
+    def write(self, data: bytes, made: VerifiedAttestation) -> Signed:
+        """Write a verified bundle."""
+
+    def dry(self) -> Signed:
+        """What becomes of it on a dry run."""
+
+
+class _Turns:
+    """Lets threads that mean the same file go one after another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def of(self, place: str) -> Iterator[None]:
+        """Hold a place."""
+        with self._lock:
+            lock = self._locks.setdefault(os.path.realpath(place), threading.Lock())
+        with lock:
+            yield
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """Signs any number of targets with one certificate; made by `open_session`."""
+    """Signs any number of targets, in any number of threads; made by `open_session`."""
 
-    expected: Identity
-    root: TrustRoot
-    signer: Callable[[], Signer]
+    signers: Signers
+    instance: SigningInstance
     limits: Limits
+    key: UsedKey | None = None
+    _turns: _Turns = field(default_factory=_Turns, repr=False)
 
     def sign(
         self,
-        target: str | os.PathLike[str],
-        *,
+        *targets: str | os.PathLike[str],
         bundle: str | os.PathLike[str] | None = None,
-        statement: str | os.PathLike[str] | None = None,
-        replace: bool = False,
-        dry_run: bool = False,
+        options: Options | None = None,
         progress: Progress | None = None,
     ) -> Signed:
-        """Sign one target.
+        """Sign one target, or one statement that speaks of several.
 
         A pack gets the attestation inside, atomically; of any other file the bundle is written
         beside it, or where `bundle` says.
 
         Args:
-            target: as for `sign`.
+            targets: one as for `sign`; files and digests together need a bundle and a statement.
             bundle: as for `sign`.
-            statement: as for `sign`.
-            replace: as for `sign`.
-            dry_run: as for `sign`.
+            options: how to sign.
             progress: told bytes done and bytes in all while the artifacts of a pack are read.
 
         Raises:
@@ -173,28 +224,78 @@ class Session:
             UsageError: `bundle_exists`, `bundle_needed`, `bundle_with_pack`,
                 `invalid_statement`, `invalid_usage`, `looks_like_envelope`,
                 `unsupported_digest`, and files that cannot be read or written.
-            SigningError: `signed_bundle_invalid`, `target_changed`, and the codes of
-                `open_keyless_signer` and `Signer`.
+            SigningError: `signature_pending`, `signed_bundle_invalid`, `target_changed`,
+                `pack_busy`, `malformed_pending`, `pending_mismatch`, `pending_invalid`, and the
+                codes of `open_keyless_signer` and `Signer`.
             NetworkError: `network_unreachable`.
         """
-        named = name_target(target)
+        options = options or Options()
+        named = [name_target(target) for target in targets]
         out = None if bundle is None else Path(bundle)
-        if named.kind == "pack":
-            if statement is not None:
-                raise UsageError("invalid_usage", "a pack is signed with the statement of packs")
-            return self._pack(named, out, progress, replace=replace, dry_run=dry_run)
-        return self._artifact(named, out, statement, replace=replace, dry_run=dry_run)
+        # The same target twice in one call is signed once, and found signed the second time.
+        with self._turns.of(str(out) if out is not None else named[0].name):
+            task = self._task(named, out, options, progress)
+            if options.resume and os.path.lexists(task.pending):
+                return self._resume(task)
+            return self._sign(task, options)
+
+    @property
+    def root(self) -> TrustRoot:
+        """What the instance trusts, under which everything is verified before it is written."""
+        return self.instance.root
+
+    @property
+    def trusted(self) -> Trusted:
+        """What counts as evidence: the root and, where one signs, the key."""
+        if self.key is None:
+            return Trusted(root=self.root)
+        return Trusted(
+            root=self.root,
+            keys=(self.key.public,),
+            key_log=self.key.log,
+            key_time=self.key.time,
+        )
+
+    def _task(
+        self,
+        named: Sequence[NamedTarget],
+        out: Path | None,
+        options: Options,
+        progress: Progress | None,
+    ) -> _Task:
+        stated = options.statement is not None or options.predicate is not None
+        if any(item.kind == "pack" for item in named):
+            return self._pack(named, out, options, progress, stated=stated)
+        if len(named) > 1 and not (stated and out is not None):
+            raise UsageError(
+                "invalid_usage",
+                "several targets share a signature only in a statement about all of them",
+                hint="give --predicate with --predicate-type, and --bundle; or sign each alone",
+            )
+        bundle, kept = bundle_for(named[0], out)
+        algorithm = "sha256" if stated or self.key is None else self.key.algorithm
+        targets = [ReadTarget.read(item, algorithm) for item in named]
+        return FileTask(
+            targets=targets,
+            out=bundle,
+            pending=kept,
+            statement=self._statement(targets, options),
+            trusted=self.trusted,
+            limits=self.limits,
+            replace=options.replace,
+        )
 
     def _pack(
         self,
-        named: NamedTarget,
+        named: Sequence[NamedTarget],
         out: Path | None,
+        options: Options,
         progress: Progress | None,
         *,
-        replace: bool,
-        dry_run: bool,
-    ) -> Signed:
-        path = Path(named.name)
+        stated: bool,
+    ) -> PackTask:
+        if stated or len(named) > 1:
+            raise UsageError("invalid_usage", "a pack is signed with the statement of packs")
         if out is not None:
             raise UsageError(
                 "bundle_with_pack",
@@ -202,183 +303,87 @@ class Session:
                 where=str(out),
                 hint="leave --bundle out",
             )
-        with open_pack(path, limits=self.limits) as pack:
-            digest = pack.check_integrity(progress=progress).manifest_digest
-            existing = earlier.in_pack(pack, self.root, self.limits)
-            names = set(pack.attestation_names)
-
-        def result(entry: str | None, made: VerifiedAttestation | None, *, kept: bool) -> Signed:
-            return Signed(
-                target=named.name,
-                kind="pack",
-                digest=f"sha256:{digest.hex()}",
-                path=path,
-                entry=entry,
-                attestation=made,
-                kept=kept,
+        if self.key is not None and not self.key.log:
+            raise UsageError(
+                "log_needed",
+                "attestations in a pack are logged, whoever signs",
+                where=named[0].name,
+                rule="R-075",
+                hint="leave out --no-log, or sign the pack as a file under another name",
             )
-
-        mine = {Identity.of(item): name for name, item in existing.items()}
-        own = mine.get(self.expected)
-        if own is not None and not replace:
-            return result(own, existing[own], kept=True)
-        _require_writable(Path(os.path.realpath(path)).parent)
-        if dry_run:
-            return result(None, None, kept=False)
-        data = self.signer().sign_statement(pack_statement(digest))
-        content = PackContent(manifest_digest=digest)
-        made = earlier.confirm(data, content, self.root, self.limits)
-        signer = Identity.of(made)
-        own = mine.get(signer)
-        if own is not None and not replace:  # the token had not told whom the authority names
-            return result(own, existing[own], kept=True)
-        entry = own or earlier.entry_name(signer.subject, names)
-        add_attestation(
-            path,
-            entry,
-            data,
-            expect_manifest_digest=digest,
-            replace=own is not None,
+        return PackTask.read(
+            named[0].name,
+            trusted=self.trusted,
             limits=self.limits,
+            replace=options.replace,
+            progress=progress,
         )
-        return result(entry, made, kept=False)
 
-    def _artifact(
-        self,
-        named: NamedTarget,
-        out: Path | None,
-        statement: str | os.PathLike[str] | None,
-        *,
-        replace: bool,
-        dry_run: bool,
-    ) -> Signed:
-        out = out or _default_bundle(named)
-        digest, stamp = _digest_of(named)
-        _refuse_target_as_bundle(named, out)
+    def _statement(self, targets: Sequence[ReadTarget], options: Options) -> ReadyStatement | None:
+        contents = [target.content for target in targets]
+        if options.statement is not None:
+            return read_statement(options.statement, contents, self.limits)
+        if options.predicate is None:
+            return None
+        subjects = [(_subject_name(target.named), target.digest) for target in targets]
+        return state(options.predicate, subjects, contents, self.limits)
 
-        def result(made: VerifiedAttestation | None, *, kept: bool) -> Signed:
-            return Signed(
-                target=named.name,
-                kind=named.kind,
-                digest=f"sha256:{digest.hex()}",
-                path=out,
-                entry=None,
-                attestation=made,
-                kept=kept,
-            )
+    def _sign(self, task: _Task, options: Options) -> Signed:
+        if kept := task.earlier(self.signers.expected()):
+            return kept
+        task.require_writable()
+        if options.dry_run:
+            return task.dry()
+        signer = self.signers.current()
+        work = signer.prepare(task.content, message=task.message)
+        try:
+            data = signer.complete(work)
+        except AttestError as error:
+            if not (options.keep and pending.may_wait(error, work)):
+                raise
+            raise pending.keep(task.pending, work, error) from None
+        return task.write(data, self._confirmed(data, work, task))
 
-        content = ArtifactContent(digest_of=Digests(sha256=digest))
-        if statement is not None and named.path is not None:  # it may list other digests too
-            content = ArtifactContent(digest_of=FileDigests(path=named.path))
-        ready = None if statement is None else read_statement(statement, content, self.limits)
-        if not replace and os.path.lexists(out):
-            existing = earlier.beside(out, content, self.root, self.limits)
-            same = existing and (ready is None or ready.statement == existing.statement)
-            if existing is not None and same and Identity.of(existing) == self.expected:
-                return result(existing, kept=True)
-            raise UsageError(
-                "bundle_exists",
-                "the bundle file exists and is not this identity's for this content",
-                where=str(out),
-                hint="name another file with --bundle, or use --replace",
-            )
-        _require_writable(out.parent)
-        if dry_run:
-            return result(None, kept=False)
-        signer = self.signer()
-        data = signer.sign_statement(ready.payload) if ready else signer.sign_digest(digest)
-        made = earlier.confirm(data, content, self.root, self.limits)
-        if stamp != _stamp(named):
+    def _resume(self, task: _Task) -> Signed:
+        """Complete a kept signature of this very target; see design, section 8."""
+        where = task.pending
+        work = pending.read(where, self.limits)
+        if work.content != task.content:
             raise SigningError(
-                "target_changed",
-                "the file changed while it was signed",
-                where=named.name,
-                hint="sign it again; no bundle was written",
+                "pending_mismatch",
+                "the kept signature is not of this target as it is now",
+                where=str(where),
+                hint="if the target was changed on purpose, sign it again without --resume",
             )
-        _write(out, data, replace=replace)
-        return result(made, kept=False)
+        claim = pending.check(work, task.contents, self.root, self.limits, where=where)
+        signed = task.earlier(Identity.of(claim))
+        if signed is None:
+            task.require_writable()
+            data = self._logged(work, where)
+            signed = replace(task.write(data, self._confirmed(data, work, task)), resumed=True)
+        pending.forget(where)
+        return signed
+
+    def _logged(self, work: SignedWork, where: Path) -> bytes:
+        from attest.signing.submit import Submitter
+        from attest.signing.transport import Transport
+
+        services = pending.services_for(work, self.instance, where=where)
+        with Transport() as transport:
+            submitter = Submitter(services=services, root=self.root, transport=transport)
+            try:
+                return submitter.complete(work)
+            except AttestError as error:
+                if pending.may_wait(error, work):
+                    error.hint = "the signature is still kept; try --resume again later"
+                raise
+
+    def _confirmed(self, data: bytes, work: SignedWork, task: _Task) -> VerifiedAttestation:
+        trusted = replace(self.trusted, keys=pending.keys_of(work))
+        made = [earlier.confirm(data, content, trusted, self.limits) for content in task.contents]
+        return made[0]
 
 
-def _write(out: Path, data: bytes, *, replace: bool) -> None:
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    (replace_file if replace else create_file)(out, write)
-
-
-def _default_bundle(named: NamedTarget) -> Path:
-    if named.path is None:
-        raise UsageError(
-            "bundle_needed",
-            "a digest has no place of its own for the bundle",
-            where=named.name,
-            hint="name the bundle file with --bundle",
-        )
-    return Path(f"{named.path}{BUNDLE_SUFFIX}")
-
-
-def _refuse_target_as_bundle(named: NamedTarget, out: Path) -> None:
-    if named.path is not None and out.exists() and out.samefile(named.path):
-        raise UsageError(
-            "invalid_usage",
-            "the bundle would take the place of the very file that it signs",
-            where=str(out),
-            hint="name another file with --bundle",
-        )
-
-
-#: What tells one version of a file from another: device, inode, size, time of change.
-_Stamp = tuple[int, int, int, int]
-
-
-def _stamp(named: NamedTarget) -> _Stamp | None:
-    if named.path is None:
-        return None
-    with reading(named.path) as file:
-        return _stamp_of(file)
-
-
-def _stamp_of(file: BinaryIO) -> _Stamp:
-    status = os.fstat(file.fileno())
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _digest_of(named: NamedTarget) -> tuple[bytes, _Stamp | None]:
-    """The SHA-256 digest of what is to be signed, and the file's stamp before it was read."""
-    if named.path is None:
-        known = named.digests.sha256 if named.digests else None
-        if known is None:
-            raise UsageError(
-                "unsupported_digest",
-                "only SHA-256 digests can be signed",
-                where=named.name,
-                hint="give sha256:HEX, or the file itself",
-            )
-        return known, None
-    with reading(named.path) as file:
-        # Signing these bytes and signing the envelope that they encode gives one signature: who
-        # gets somebody to sign such a file could show it as that person's attestation.
-        if file.read(len(PAE_START)) == PAE_START:
-            raise UsageError(
-                "looks_like_envelope",
-                "starts like the encoding of a DSSE envelope, and its signature would pass for one",
-                where=named.name,
-            )
-        file.seek(0)
-        stamp = _stamp_of(file)
-        return digest_of_stream(file, "sha256"), stamp
-
-
-def _require_writable(folder: Path) -> None:
-    """Refuse before anything is logged what could not be written afterwards.
-
-    Raises:
-        UsageError: `unwritable_file`.
-    """
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(
-            "unwritable_file",
-            "the folder does not exist or may not be written to",
-            where=str(folder),
-            hint="choose a folder that can be written to; nothing was signed",
-        )
+def _subject_name(named: NamedTarget) -> str:
+    """What a statement calls a target: a file by its own name, whatever folder it lies in."""
+    return named.name if named.path is None else named.path.name

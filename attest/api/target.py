@@ -92,6 +92,25 @@ class FileDigests:
                 self._known[algorithm] = digest_of_stream(stream, algorithm)
         return self._known[algorithm]
 
+    def know(self, algorithm: Algorithm, digest: bytes) -> None:
+        """Take a raw digest that was computed before."""
+        self._known[algorithm] = digest
+
     def hex(self) -> dict[str, str]:
         """The digests known so far, as hex."""
         return {name: value.hex() for name, value in self._known.items()}
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse before anything is logged what could not be written afterwards.
+
+    Raises:
+        UsageError: `unwritable_file`.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            "unwritable_file",
+            "the folder does not exist or may not be written to",
+            where=str(folder),
+            hint="choose a folder that can be written to; nothing was signed",
+        )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from attest.api.identity import SigningInstance, current
 from attest.api.log_versions import who_verifies
-from attest.api.sign import Session, Signed, open_session
+from attest.api.sign import Options, Session, Signed, open_session
 from attest.api.target import require_target
 from attest.cli.context import Context
 from attest.cli.failure import report_failure
@@ -166,9 +166,9 @@ def _sign(
             signed = session.sign(
                 target,
                 bundle=args.bundle,
-                statement=args.statement,
-                replace=args.replace,
-                dry_run=args.dry_run,
+                options=Options(
+                    statement=args.statement, replace=args.replace, dry_run=args.dry_run
+                ),
                 progress=progress,
             )
     except AttestError as error:

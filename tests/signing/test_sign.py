@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier, policy
 
-from attest.api import sign as api
 from attest.api.sign import Signed, open_session, sign
 from attest.api.verify import verify
 from attest.errors import AttestError, MalformedEvidence, UsageError, VerificationFailed
@@ -21,9 +21,10 @@ from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
 from attest.policy.model import Policy, Signer
 from attest.sandbox import Sandbox
-from attest.signing import Signer as BundleSigner
 from attest.signing.instance import SigningInstance
+from attest.signing.work import Content, EnvelopeContent, SignedWork
 from attest.trust.root import TrustRoot
+from tests.signing.meddling import Meddling
 
 WHO, GOOGLE = "ana@acme.example", "https://accounts.google.com"
 ANA = Signer(identity=WHO, issuer=GOOGLE)
@@ -258,32 +259,11 @@ def test_an_attestation_of_another_instance_does_not_hinder(
         assert len(opened.attestation_names) == 2
 
 
-class Meddling:
-    """A real signer, and something that happens while it signs."""
-
-    def __init__(self, real: BundleSigner, meddle: Callable[[], object]) -> None:
-        self.real, self.meddle = real, meddle
-
-    def sign_statement(self, payload: bytes) -> bytes:
-        self.meddle()
-        return self.real.sign_statement(payload)
-
-    def sign_digest(self, sha256: bytes) -> bytes:
-        self.meddle()
-        return self.real.sign_digest(sha256)
-
-
 def sign_while(
     target: Path, token: IdentityToken, instance: SigningInstance, meddle: Callable[[], object]
 ) -> Signed:
     with open_session(token=token, instance=instance) as session:
-        signer = Meddling(session.signer(), meddle)
-        return api.Session(
-            expected=session.expected,
-            root=session.root,
-            signer=lambda: signer,
-            limits=session.limits,
-        ).sign(target)
+        return replace(session, signers=Meddling(session.signers, meddle)).sign(target)
 
 
 def test_a_pack_changed_while_it_is_signed_keeps_the_change(
@@ -314,20 +294,18 @@ def test_a_bundle_of_other_content_is_refused_before_it_is_written(
     tmp_path: Path, pack: Path, person: IdentityToken, instance: SigningInstance
 ) -> None:
     class Wrong(Meddling):
-        def sign_statement(self, payload: bytes) -> bytes:
-            return self.real.sign_statement(payload.replace(b"manifest.json", b"manifest.jsom"))
+        def prepare(
+            self, content: Content, *, message: Callable[[], bytes] | None = None
+        ) -> SignedWork:
+            assert isinstance(content, EnvelopeContent)
+            payload = content.payload.replace(b"manifest.json", b"manifest.jsom")
+            return super().prepare(EnvelopeContent(payload=payload), message=message)
 
     before = everything(tmp_path)
     with open_session(token=person, instance=instance) as session:
-        wrong = Wrong(session.signer(), lambda: None)
-        forged = api.Session(
-            expected=session.expected,
-            root=session.root,
-            signer=lambda: wrong,
-            limits=session.limits,
-        )
+        wrong = replace(session, signers=Wrong(session.signers, lambda: None))
         with pytest.raises(AttestError) as caught:
-            forged.sign(pack)
+            wrong.sign(pack)
     assert caught.value.code == "signed_bundle_invalid"
     assert caught.value.exit_code == 2
     assert everything(tmp_path) == before
