@@ -130,16 +130,18 @@ def current(instance: SigningInstance, *, places: Places) -> SigningInstance:
 def _known(name: str, places: Places) -> SigningInstance:
     """An instance with the services that its repository, its trust config or this version names."""
     from attest.trust.load import load_root
-    from attest.trust.replay import SIGNING_CONFIG
+    from attest.trust.replay import SIGNING_CONFIG, SIGNING_CONFIG_V2
     from attest.trust.shipped import embedded_signing_config
 
     loaded = load_root(name, places=places, offline=False)
     kind: Kind = "public" if name in PUBLIC_INSTANCES else "registered"
-    data = None if loaded.replayed is None else loaded.replayed.files.get(SIGNING_CONFIG)
+    files = {} if loaded.replayed is None else loaded.replayed.files
+    data = files.get(SIGNING_CONFIG)
     if data is None and kind == "public":
         data = embedded_signing_config(name)
     if data is not None:
-        return SigningInstance.of(name, kind=kind, root=loaded.root, signing_config=data)
+        made = SigningInstance.of(name, kind=kind, root=loaded.root, signing_config=data)
+        return made.with_logs_of(files.get(SIGNING_CONFIG_V2))
     # A client trust config has both; of a trusted root alone nobody can tell where to sign.
     services = None if loaded.replayed else signing_config_in(loaded.data, where=name)
     if services is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -73,6 +73,22 @@ class SigningInstance:
         """
         services = SigningConfig.parse(_json(signing_config, name), where=name)
         return cls(name=name, kind=kind, root=root, services=services)
+
+    def with_logs_of(self, signing_config: bytes | None) -> SigningInstance:
+        """The same instance, with the v2 logs that another signing config of it names.
+
+        Args:
+            signing_config: UTF-8 JSON; None adds none.
+
+        Raises:
+            TrustError: `trust_config_invalid`.
+        """
+        if signing_config is None:
+            return self
+        other = SigningConfig.parse(_json(signing_config, self.name), where=self.name)
+        known = self.services.logs
+        added = [item for item in other.logs if item.version != 1 and item not in known]
+        return replace(self, services=replace(self.services, logs=(*known, *added)))
 
     @classmethod
     def from_file(cls, path: str | Path) -> SigningInstance:

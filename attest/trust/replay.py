@@ -26,6 +26,10 @@ Reader: TypeAlias = Callable[[str], bytes | None]
 
 TRUSTED_ROOT = "trusted_root.json"
 SIGNING_CONFIG = "signing_config.v0.2.json"
+#: The public instances name their v2 logs apart, for old clients would choose them unasked.
+SIGNING_CONFIG_V2 = "signing_config_rekor_v2.v0.2.json"
+#: Every target that is used here; all but the first may be missing.
+TARGETS = (TRUSTED_ROOT, SIGNING_CONFIG, SIGNING_CONFIG_V2)
 TIMESTAMP = "timestamp.json"
 _CODE = "trust_metadata_invalid"
 
@@ -184,7 +188,7 @@ def _targets(data: bytes, root: Root, snapshot: Snapshot) -> Targets:
 def _files(targets: Targets, take: Callable[[str], bytes]) -> dict[str, bytes]:
     """The targets that are used here, each as the metadata describes it (5.7)."""
     files: dict[str, bytes] = {}
-    for name in (TRUSTED_ROOT, SIGNING_CONFIG):
+    for name in TARGETS:
         described = targets.targets.get(name)
         if described is None:
             continue

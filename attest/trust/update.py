@@ -24,7 +24,7 @@ from tuf.ngclient import FetcherInterface, Updater
 
 from attest.errors import NetworkError, TrustError, UsageError
 from attest.http import download, redact_url, require_https
-from attest.trust.replay import SIGNING_CONFIG, TIMESTAMP, TRUSTED_ROOT, Reader, Replayed, replay
+from attest.trust.replay import TARGETS, TIMESTAMP, Reader, Replayed, replay
 
 _FOUND = range(200, 300)
 _LATER = "try again later; if it stays so, ask whoever runs the instance"
@@ -65,7 +65,7 @@ def fetch(url: str, anchor: bytes, before: Replayed | None, *, deadline: float) 
             bootstrap=anchor,
         )
         updater.refresh()
-        for target in (TRUSTED_ROOT, SIGNING_CONFIG):
+        for target in TARGETS:
             described = updater.get_targetinfo(target)
             if described is not None and updater.find_cached_target(described) is None:
                 updater.download_target(described)

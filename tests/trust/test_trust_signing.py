@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,38 @@ def test_a_repository_that_names_services(served: Served, signing_config: bytes)
     instance = instance_of(NAME, None, places=served.places)
     assert (instance.name, instance.is_registered, instance.is_public) == (NAME, True, False)
     assert len(instance.services.timestamp_authorities) == 1
+
+
+def test_v2_logs_that_a_repository_names_apart_are_there_by_choice(
+    served: Served, signing_config: bytes
+) -> None:
+    config = json.loads(signing_config)
+    config["rekorTlogUrls"][0] |= {"url": "https://log2026.example", "majorApiVersion": 2}
+    served.repository.publish(
+        {
+            TRUSTED_ROOT: FIRST,
+            "signing_config.v0.2.json": signing_config,
+            "signing_config_rekor_v2.v0.2.json": json.dumps(config).encode(),
+        }
+    )
+    for _ in range(2):  # as fetched, and as cached
+        services = instance_of(NAME, None, places=served.places).services
+        now = datetime.now(UTC)
+        first = services.submission(now, rekor_version=None)
+        assert [item.version for item in first.logs] == [1]
+        second = services.submission(now, rekor_version=2)
+        assert [item.url for item in second.logs] == ["https://log2026.example"]
+
+
+def test_a_repository_whose_second_signing_config_is_none(
+    served: Served, signing_config: bytes
+) -> None:
+    files = {"signing_config.v0.2.json": signing_config}
+    files["signing_config_rekor_v2.v0.2.json"] = b"{}"
+    served.repository.publish({TRUSTED_ROOT: FIRST, **files})
+    with pytest.raises(TrustError) as caught:
+        instance_of(NAME, None, places=served.places)
+    assert caught.value.code == "trust_config_invalid"
 
 
 def test_a_repository_that_names_none(served: Served) -> None:
