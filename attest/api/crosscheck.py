@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from attest.api.judge import Accepted
+from attest.api.attestation import Accepted
 from attest.bundle import UntrustedLogEntry
 from attest.dsse import UntrustedEnvelope
 from attest.engine.content import ArtifactContent
 from attest.errors import UsageError
 from attest.report.model import Report
-from attest.trust.root import TrustRoot
 from attest.verified import Check
 
 if TYPE_CHECKING:
@@ -29,15 +28,15 @@ if TYPE_CHECKING:
 STEP_CROSS_CHECK = "10 cross-check"
 
 
-def cross_checked(report: Report, accepted: Sequence[Accepted], root: TrustRoot) -> Report:
+def cross_checked(report: Report, accepted: Sequence[Accepted]) -> Report:
     """Ask `sigstore` about every attestation that was accepted, if ours says pass.
 
     What ours rejects needs no second opinion: nothing is done with it.
 
     Args:
         report: ours.
-        accepted: all that verified, those of a merged pack's sources included.
-        root: what it was verified under; `sigstore` gets the same.
+        accepted: all that verified, those of a merged pack's sources included; `sigstore` gets the
+            roots that it was verified under.
 
     Returns:
         The report with the step; failed with `cross_check_disagrees`, which has no verdict, or
@@ -47,7 +46,7 @@ def cross_checked(report: Report, accepted: Sequence[Accepted], root: TrustRoot)
         return report
     try:
         for item in accepted:
-            _require_agreement(item, root)
+            _require_agreement(item)
     except UsageError as error:
         check = Check(
             check=STEP_CROSS_CHECK,
@@ -62,12 +61,12 @@ def cross_checked(report: Report, accepted: Sequence[Accepted], root: TrustRoot)
     return replace(report, checks=(*report.checks, check))
 
 
-def _require_agreement(item: Accepted, root: TrustRoot) -> None:
+def _require_agreement(item: Accepted) -> None:
     reason = _unsupported(item)
     if reason is not None:
         raise _unsupported_error(reason, item.file)
     try:
-        verifier = _verifier(root.document)
+        verifier = _verifier(item.root.document)
     # Errors of its own, of its models and of the libraries below have no common base.
     except Exception as error:  # noqa: BLE001
         raise _unsupported_error(f"it cannot use this trusted root: {error}", item.file) from None
@@ -112,7 +111,7 @@ def _unsupported_entries(entries: Sequence[UntrustedLogEntry]) -> str | None:
     return None if entries[0].proof else "it wants an inclusion proof"
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _verifier(document: bytes) -> Verifier:
     from sigstore.models import TrustedRoot
     from sigstore.verify import Verifier

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.api.origin import explain_bundle, explain_decision, hint_of_origin
+from attest.api.attestation import Accepted, Examiner, Judged
+from attest.api.origin import explain_decision
 from attest.api.target import (
     BUNDLE_SUFFIX,
     FileDigests,
@@ -19,7 +20,6 @@ from attest.api.target import (
 from attest.digest import Digests
 from attest.engine.trace import Trace
 from attest.errors import (
-    AttestError,
     MalformedEvidence,
     PolicyViolation,
     Untrusted,
@@ -33,7 +33,6 @@ from attest.policy.model import Policy
 from attest.policy.qualify import Evidence
 from attest.report.model import (
     Assurance,
-    AttestationKind,
     AttestationResult,
     PackFacts,
     Report,
@@ -42,30 +41,17 @@ from attest.report.model import (
     TrustFacts,
     Warned,
 )
-from attest.verified import Status, VerifiedAttestation
 
 if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is half of a cold run
     from attest.api.bundles import NamedBundle
     from attest.bundle import UntrustedBundle
-    from attest.engine.content import ArtifactContent, PackContent
+    from attest.engine.content import PackContent
     from attest.pack.integrity import Progress
     from attest.pack.reader import IntactPack, Pack
     from attest.strictjson import JSON
     from attest.trust.root import TrustRoot
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
-    """An attestation that verified: as it was read, and what it was verified to say."""
-
-    file: str
-    source: bytes | JSON
-    bundle: UntrustedBundle
-    content: PackContent | ArtifactContent
-    verified: VerifiedAttestation
-
-
-STEP_PARSE = "1 parse"
 STEP_PACK = "0 pack"
 STEP_POLICY = "8 policy"
 #: Of a target that says nothing of itself.
@@ -116,7 +102,7 @@ def with_pack(report: Report, intact: IntactPack) -> Report:
 class Judge:
     """One verification: everything that is the same for all attestations of a target."""
 
-    root: TrustRoot
+    roots: Sequence[TrustRoot]
     policy: Policy
     now: datetime
     limits: Limits
@@ -170,7 +156,7 @@ class Judge:
             data = read()
             return data, parse_bundle(data, in_pack=True, where=name, limits=self.limits)
 
-        return self._attestation(name, opened, content)
+        return self._examine(name, opened, content)
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the bundles of a file or digest, of which one that satisfies the policy will do."""
@@ -187,7 +173,7 @@ class Judge:
             report = report.failed(error)
             bundles = ()
         judged = [
-            self._attestation(item.name, partial(_opened, item, self.limits), content)
+            self._examine(item.name, partial(_opened, item, self.limits), content)
             for item in bundles
         ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
@@ -198,77 +184,29 @@ class Judge:
         )
 
     def _begin(self, kind: TargetKind, name: str) -> Report:
-        root = self.root
+        root, *more = map(_facts, self.roots)
         return Report(
             result="pass",
             assurance=assurance_of(self.policy),
             target=Target(kind=kind, name=name, digest={}),
-            warnings=tuple(Warned(code=item.code, message=item.message) for item in root.warnings),
-            trust=TrustFacts(
-                instance=root.instance,
-                root_sha256=root.sha256,
-                age_seconds=root.age_seconds,
-                sandbox=root.sandbox,
+            warnings=tuple(
+                Warned(code=item.code, message=item.message)
+                for item in dict.fromkeys(item for root in self.roots for item in root.warnings)
             ),
+            trust=root,
+            more_trust=tuple(more),
         )
 
-    def _attestation(
-        self,
-        file: str,
-        opened: Callable[[], tuple[bytes | JSON, UntrustedBundle]],
-        content: PackContent | ArtifactContent,
-    ) -> Judged:
-        from attest.engine.verify import verify_bundle
-
-        trace = Trace(explains=self.explains)
-        bundle: UntrustedBundle | None = None
-        verified: VerifiedAttestation | None = None
-        failure: AttestError | None = None
-        status: Status = "pass"
-        kind: AttestationKind | None = None
-        try:
-            with trace.step(STEP_PARSE, rule="R-084") as step:
-                source, bundle = opened()
-                if step.explains:
-                    explain_bundle(step, bundle)
-                kind = "key" if bundle.certificate is None else "keyless"
-            verified = verify_bundle(
-                bundle,
-                content,
-                self.root,
-                trace,
-                keys=self.policy.keys,
-                key_log=self.policy.rules.log == "required",
-                key_time=self.policy.rules.timestamp == "required",
-                limits=self.limits,
-            )
-            if self.keep is not None:
-                self.keep(
-                    Accepted(
-                        file=file,
-                        source=source,
-                        bundle=bundle,
-                        content=content,
-                        verified=verified,
-                    )
-                )
-        except Untrusted as error:
-            status, failure = "skip", error
-            # A key that was not given may be anybody's, of whatever instance.
-            if bundle is not None and self.others is not None and error.code != "untrusted_key":
-                error.hint = hint_of_origin(bundle, self.others()) or error.hint
-        except UsageError as error:
-            if error.code != "digest_algorithm_needed":
-                raise
-            status, failure = "skip", error  # undecided: another bundle may decide
-        except (MalformedEvidence, VerificationFailed) as error:
-            status, failure = "fail", error
-        if failure is not None and not (failure.where or "").startswith(file):
-            failure.where = f"{file}: {failure.where}" if failure.where else file
-        result = AttestationResult(
-            file=file, kind=kind, status=status, checks=trace.checks, verified=verified
+    @property
+    def _examine(self) -> Examiner:
+        return Examiner(
+            roots=self.roots,
+            rules=self.policy.rules,
+            limits=self.limits,
+            keep=self.keep,
+            others=self.others,
+            explains=self.explains,
         )
-        return Judged(result=result, failure=failure)
 
     def _decide(
         self,
@@ -297,21 +235,23 @@ class Judge:
             with trace.step(STEP_POLICY, rule="step 8") as step:
                 if step.explains:
                     explain_decision(step, decision, verified)
-                if not any_will_do or decision.result != "pass":
+                strict = not any_will_do or self.policy.rules.others == "forbid"
+                if strict or decision.result != "pass":
                     _require_decided(judged)
                     _require_sound(judged, report.target)
-                _require_met(decision)
+                _require_met(decision, results)
         except (MalformedEvidence, VerificationFailed, PolicyViolation) as error:
             report = report.failed(error)
         return replace(report, checks=trace.checks)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """An attestation's result, and the error behind it if it did not pass."""
-
-    result: AttestationResult
-    failure: AttestError | None
+def _facts(root: TrustRoot) -> TrustFacts:
+    return TrustFacts(
+        instance=root.instance,
+        root_sha256=root.sha256,
+        age_seconds=root.age_seconds,
+        sandbox=root.sandbox,
+    )
 
 
 def _require_decided(judged: Sequence[Judged]) -> None:
@@ -340,16 +280,28 @@ def _require_sound(judged: Sequence[Judged], target: Target) -> None:
         )
 
 
-def _require_met(decision: Decision) -> None:
+def _require_met(decision: Decision, results: Sequence[AttestationResult]) -> None:
     if decision.result == "pass":
         return
+    message = "it verifies, but not as the policy requires"
+    if decision.code == "other_attestations":
+        message = (
+            f"the policy forbids attestations by others: {', '.join(_others(decision, results))}"
+        )
     # What was required and who signed instead stands in the decision, line by line.
     raise PolicyViolation(
         decision.code or "policy_not_met",
-        "it verifies, but not as the policy requires",
-        where="policy",
+        message,
+        where=decision.file or "policy",
         rule="R-088b" if decision.code == "certificate_identity_mismatch" else "step 8",
     )
+
+
+def _others(decision: Decision, results: Sequence[AttestationResult]) -> list[str]:
+    """The attestations of whoever counts for no signer, and of strangers."""
+    verified = [item.file for item in results if item.verified is not None]
+    skipped = [item.file for item in results if item.status == "skip"]
+    return [*(verified[at] for at in decision.others), *skipped]
 
 
 def _read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:

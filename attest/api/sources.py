@@ -18,7 +18,7 @@ from attest.policy.qualify import Evidence
 from attest.report.model import AttestationResult, Report, SourceResult, Warned
 
 if TYPE_CHECKING:  # which calls this
-    from attest.api.judge import Judged
+    from attest.api.attestation import Judged
 
 STEP_SOURCES = "9 sources"
 #: Where the document says that each embedded attestation must be verified.
@@ -36,6 +36,8 @@ class _Source:
     pack: SourcePack
     judged: tuple[Judged, ...]
     decision: Decision
+    #: Whether there are attestations by others, and the policy forbids those.
+    forbidden: bool
 
     @property
     def matched(self) -> tuple[int, ...]:
@@ -56,8 +58,9 @@ def judge_sources(
 
     Provenance means nothing before the manifest is signed by whom the policy requires, so of a
     report that has failed already nothing more is looked at. Each source is then judged as a pack:
-    a broken attestation fails, and one must be by a signer whom some requirement names. A source
-    without attestations was never signed; it is reported, with a warning.
+    a broken attestation fails, and one must be by a signer whom some requirement names; under
+    `others: forbid` every one must. A source without attestations was never signed; it is
+    reported, with a warning.
 
     Args:
         report: of the merged pack, by its own attestations.
@@ -108,11 +111,14 @@ def _judge_source(
         judge(item.place, item.data, item.manifest_digest) for item in carried_of(pack, at)
     )
     verified = [item.result.verified for item in judged if item.result.verified is not None]
+    skipped = sum(item.result.status == "skip" for item in judged)
+    decision = decide(policy.rules, verified, evidence=evidence, skipped=skipped, now=now)
     return _Source(
         place=place_of(at),
         pack=pack,
         judged=judged,
-        decision=decide(policy.rules, verified, evidence=evidence, skipped=0, now=now),
+        decision=decision,
+        forbidden=policy.rules.others == "forbid" and bool(decision.others or skipped),
     )
 
 
@@ -120,13 +126,13 @@ def _result(source: _Source) -> SourceResult:
     results = tuple(item.result for item in source.judged)
     verified = [item for item in results if item.verified is not None]
     matched: tuple[AttestationResult, ...] = tuple(verified[at] for at in source.matched)
-    broken = any(item.status == "fail" for item in results)
+    failed = source.forbidden or any(item.status == "fail" for item in results)
     return SourceResult(
         stream=source.pack.stream,
         pack_digest=source.pack.pack_digest,
         manifest_digest=source.pack.manifest_digest.hex(),
         artifacts=source.pack.artifacts,
-        status="unsigned" if not results else "pass" if matched and not broken else "fail",
+        status="unsigned" if not results else "pass" if matched and not failed else "fail",
         matched=tuple(item.file for item in matched),
         why=_why(source) if results and not matched else (),
         attestations=results,
@@ -158,8 +164,15 @@ def _require_sound(judged: Sequence[Judged]) -> None:
 
 def _require_counted(source: _Source) -> None:
     """Refuse a source that is signed, though by nobody who counts (R-080, R-088b)."""
-    if source.matched:
+    if source.matched and not source.forbidden:
         return
+    if source.matched:
+        raise PolicyViolation(
+            "other_attestations",
+            f"source {source.pack.stream!r} has attestations by others, which the policy forbids",
+            where=source.place,
+            rule="step 8",
+        )
     failures = [item.failure for item in source.judged if item.failure is not None]
     if len(failures) == len(source.judged):
         raise failures[0]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.api.judge import Accepted, Judge, assurance_of, intact_pack, with_pack
+from attest.api.attestation import Accepted
+from attest.api.judge import Judge, assurance_of, intact_pack, with_pack
+from attest.api.roots import roots_of
 from attest.api.target import NamedTarget, name_target
 from attest.engine.trace import Trace
 from attest.errors import (
@@ -33,7 +35,7 @@ def verify(
     target: str | os.PathLike[str],
     *,
     policy: Policy,
-    trust: TrustRoot | None = None,
+    trust: TrustRoot | Sequence[TrustRoot] | None = None,
     bundle: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
     limits: Limits | None = None,
@@ -44,7 +46,8 @@ def verify(
     Args:
         target: a pack (`*.epack`), any other file, or `sha256:HEX` / `sha512:HEX` with a bundle.
         policy: who must have signed.
-        trust: the trust root; the embedded one of the public good instance if not given.
+        trust: the trust root, or several, of which each attestation needs one; if not given, those
+            that a policy file names, else the embedded one of the public good instance.
         bundle: the bundle file of a file or digest; `FILE.sigstore.json` if not given.
         now: current time (UTC); the clock's if not given.
         limits: bounds on what is read.
@@ -71,7 +74,7 @@ def examine(
     target: str | os.PathLike[str],
     *,
     policy: Policy | None,
-    trust: TrustRoot | None = None,
+    trust: TrustRoot | Sequence[TrustRoot] | None = None,
     bundle: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
     limits: Limits | None = None,
@@ -106,10 +109,14 @@ def examine(
         return _integrity(named, bundle, limits, progress, explain=explain)
     from attest.trust.root import TrustRoot
 
-    root = trust or TrustRoot.embedded("sigstore")
+    if trust is None:
+        trust = roots_of(policy.rules, TrustRoot.embedded)
+    roots = (trust,) if isinstance(trust, TrustRoot) else tuple(trust)
+    if not roots:
+        raise TrustError("trust_unavailable", "no trust root was given", hint="give at least one")
     accepted: list[Accepted] = []
     judge = Judge(
-        root=root,
+        roots=roots,
         policy=policy,
         now=now or datetime.now(UTC),
         limits=limits,
@@ -126,7 +133,7 @@ def examine(
         return report
     from attest.api.crosscheck import cross_checked
 
-    return cross_checked(report, accepted, root)
+    return cross_checked(report, accepted)
 
 
 def _embedded() -> Iterator[TrustRoot]:

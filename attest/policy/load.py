@@ -26,6 +26,7 @@ from attest.policy.rules import (
     Revocations,
     Revoked,
     SignerRule,
+    is_path,
 )
 from attest.policy.structure import Structure
 from attest.policy.values import Values, items, optional, text_of
@@ -120,7 +121,7 @@ class _Loader:
         names = []
         for node, path in items(root.members["trust"].value, "trust"):
             names.append(text_of(node))
-            if "/" in text_of(node) or text_of(node).endswith(".json"):
+            if is_path(text_of(node)):
                 self._values.below(node, path)
         return tuple(names)
 

@@ -213,3 +213,8 @@ class PolicyFile:
     def any_identity(self) -> bool:
         """Whether some requirement is met by whoever signed."""
         return any(isinstance(signer, AnySigner) for signer in self.signers)
+
+
+def is_path(name: str) -> bool:
+    """Whether an entry of `trust` is a path, not the name of an instance."""
+    return "/" in name or name.endswith(".json")

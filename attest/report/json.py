@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attest import __version__
 from attest.errors import AttestError
 from attest.policy.decision import Decision
-from attest.report.model import AttestationResult, Report, SourceResult, utc
+from attest.report.model import AttestationResult, Report, SourceResult, TrustFacts, utc
 from attest.strictjson import JSON
 from attest.verified import Check, KeyIdentity, VerifiedAttestation, VerifiedLogEntry
 
@@ -49,10 +49,10 @@ def to_json(report: Report) -> dict[str, JSON]:
         "trust": None
         if report.trust is None
         else {
-            "instance": report.trust.instance,
-            "root_sha256": report.trust.root_sha256.hex(),
-            "age_seconds": report.trust.age_seconds,
-            "sandbox": report.trust.sandbox,
+            "more": [_trust(item) for item in report.more_trust],
+            **_trust(report.trust),
+            # Whoever asks only this must not take evidence of a sandbox for more than it is.
+            "sandbox": report.sandbox,
         },
         "tool": {"name": "attest", "version": __version__},
     }
@@ -65,6 +65,15 @@ def error_to_json(error: AttestError) -> dict[str, JSON]:
         "message": error.message,
         "hint": error.hint or error.advice,
         "where": error.where,
+    }
+
+
+def _trust(trust: TrustFacts) -> dict[str, JSON]:
+    return {
+        "instance": trust.instance,
+        "root_sha256": trust.root_sha256.hex(),
+        "age_seconds": trust.age_seconds,
+        "sandbox": trust.sandbox,
     }
 
 
@@ -108,6 +117,7 @@ def _attestation(item: AttestationResult) -> JSON:
         "signed_at": _signed_at(verified),
         "log": _log(verified.log_entries[0]) if verified and verified.log_entries else None,
         "level2": verified is not None and verified.level2,
+        "instance": verified.instance if verified else None,
         "checks": [_check(check) for check in item.checks],
     }
 

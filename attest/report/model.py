@@ -104,11 +104,19 @@ class Report:
     attestations: tuple[AttestationResult, ...] = ()
     decision: Decision | None = None
     trust: TrustFacts | None = None
+    #: Where a policy trusts several instances: those after the first.
+    more_trust: tuple[TrustFacts, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 passed, 1 a verdict against the evidence, 2 no verdict."""
         return 0 if self.error is None else self.error.exit_code
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether a sandbox's root decided, alone or with others."""
+        roots = (self.trust, *self.more_trust)
+        return any(root is not None and root.sandbox for root in roots)
 
     def failed(self, error: AttestError) -> Report:
         """This report, ended by an error."""

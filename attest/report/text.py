@@ -41,19 +41,29 @@ def _lines(report: Report, *, explain: bool, paint: Callable[[str], str]) -> Ite
         yield from _attestation(item, explain=explain)
     for source in report.pack.sources if report.pack is not None else ():
         yield from _source(source, explain=explain)
-    if report.trust is not None:
-        digest, age = report.trust.root_sha256.hex(), report.trust.age_seconds
-        days = "" if age is None else f", known to be current {age // 86_400} days ago"
-        yield f"  trust root: {escape(report.trust.instance)} (sha256:{digest}{days})"
+    yield from _deciding(report)
     for warned in report.warnings:
         if warned.code != "integrity_only":  # which the verdict itself says
             yield f"  warning: {escape(warned.message, limit=2000)}"
 
 
+def _deciding(report: Report) -> Iterator[str]:
+    """The policy file and the trust roots that decided."""
+    if report.decision is not None and report.decision.sha256 is not None:
+        digest = report.decision.sha256.hex()
+        yield f"  policy: {escape(report.decision.file or '')} (sha256:{digest})"
+    for trust in (report.trust, *report.more_trust):
+        if trust is not None:
+            age = trust.age_seconds
+            days = "" if age is None else f", known to be current {age // 86_400} days ago"
+            digest = trust.root_sha256.hex()
+            yield f"  trust root: {escape(trust.instance)} (sha256:{digest}{days})"
+
+
 def caution_of(report: Report) -> str | None:
     """What a reader must know before the verdict."""
     warnings = []
-    if report.trust is not None and report.trust.sandbox:
+    if report.sandbox:
         warnings.append("SANDBOX: this trust root proves nothing to anybody")
     if report.assurance == "any_identity":
         warnings.append("ANY IDENTITY: somebody signed, and nobody said who it should be")
@@ -120,6 +130,8 @@ def _signer(verified: VerifiedAttestation) -> Iterator[str]:
     else:
         yield f"    signed by: {escape(verified.signer.subject)}"
         yield f"    issuer: {escape(verified.signer.issuer)}"
+    if not verified.times:
+        yield "    at: no time is proven"
     for time in verified.times:
         yield f"    at: {utc(time.time)} ({time.source}, {escape(time.authority)})"
     for entry in verified.log_entries:

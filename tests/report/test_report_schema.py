@@ -30,6 +30,7 @@ PASSED: dict[str, Any] = {
             "file": "a.sigstore.json",
             "kind": "keyless",
             "status": "pass",
+            "instance": "x",
             "principal": "email:ana@acme.example",
             "identity": "ana@acme.example",
             "issuer": "https://accounts.google.com",
@@ -50,7 +51,13 @@ PASSED: dict[str, Any] = {
             {"require": "x", "status": "pass", "matched": ["a.sigstore.json"], "why": []}
         ],
     },
-    "trust": {"instance": "x", "root_sha256": "0" * 64, "age_seconds": None, "sandbox": False},
+    "trust": {
+        "instance": "x",
+        "root_sha256": "0" * 64,
+        "age_seconds": None,
+        "sandbox": False,
+        "more": [],
+    },
     "tool": {"name": "attest", "version": "0"},
 }
 
@@ -115,11 +122,19 @@ def _not_logged(*, level2: bool) -> Callable[[dict[str, Any]], None]:
     return spoil
 
 
-@pytest.mark.parametrize("change", [_signer(), _not_logged(level2=False)], ids=["key", "no log"])
+@pytest.mark.parametrize(
+    "change",
+    [_signer(), _signer(signed_at=[]), _not_logged(level2=False)],
+    ids=["key", "key without a time", "no log"],
+)
 def test_a_report_may_tell_of_keys_and_of_no_log(change: Callable[[dict[str, Any]], None]) -> None:
     report = copy.deepcopy(PASSED)
     change(report)
     VALIDATOR.validate(report)
+
+
+def _more_without_sandbox(report: dict[str, Any]) -> None:
+    report["trust"]["more"] = [{"instance": "y", "root_sha256": "0" * 64, "age_seconds": 1}]
 
 
 def _unknown_member(report: dict[str, Any]) -> None:
@@ -161,8 +176,9 @@ def _sources_missing(report: dict[str, Any]) -> None:
 def _source_with_a_broken_attestation(report: dict[str, Any]) -> None:
     _source()(report)
     broken = copy.deepcopy(report["attestations"][0]) | {
-        "status": "fail", "principal": None, "identity": None, "issuer": None, "claims": None,
-        "key_id": None, "predicate_type": None, "signed_at": [], "log": None, "level2": False,
+        "status": "fail", "instance": None, "principal": None, "identity": None, "issuer": None,
+        "claims": None, "key_id": None, "predicate_type": None, "signed_at": [], "log": None,
+        "level2": False,
     }  # fmt: skip
     report["pack"]["sources"][0]["attestations"].append(broken)
 
@@ -199,6 +215,8 @@ def test_a_report_may_tell_of_sources(change: dict[str, Any]) -> None:
         _signer(key_id=None),
         _signer(key_id="a key"),
         _signer(principal=None),
+        _signer(instance=None),
+        _more_without_sandbox,
         _not_logged(level2=True),
         _sources_missing,
         _source_with_a_broken_attestation,

@@ -68,7 +68,8 @@ TABLE = (
     Row(modules=("policy.nodes",), attest=("policy.rules",), others=("yaml",)),
     Row(modules=("policy.match",), attest=("policy.rules",), others=("re2",)),
     Row(modules=("policy", "policy.*"),
-        attest=(*VALUES, "claims", "keys", "publickey", "verified", "policy", "policy.*")),
+        attest=(*VALUES, "statement", "claims", "keys", "publickey", "verified", "policy",
+                "policy.*")),
     Row(modules=("report", "report.*"),  # the package itself for its version
         attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
                 "policy", "policy.*", "report", "report.*")),
@@ -86,7 +87,7 @@ TABLE = (
                                         "engine.*", "atomic"),
         others=("cryptography",)),
     Row(modules=("api.crosscheck",),
-        attest=("api.judge", *FORMATS, "engine.content", "report.model", "trust.root", "verified"),
+        attest=("api.attestation", *FORMATS, "engine.content", "report.model", "verified"),
         others=("cryptography", "sigstore", "sigstore_models")),
     Row(modules=("api", "api.*"),
         attest=("api", "api.*", *FORMATS, "subject", "verified", "pack", "pack.*", "atomic",
