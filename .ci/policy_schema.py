@@ -1,12 +1,13 @@
-"""Write the JSON Schema of policy files into `policy/`; a test fails where it is not up to date."""
+"""Write the JSON Schemas of policies into `policy/`; a test fails where one is not up to date."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from attest.policy.schema import SCHEMA_FILE, schema_text
+from attest.policy.schema import CASES_SCHEMA_FILE, SCHEMA_FILE, cases_schema, schema, written
 
 ROOT = Path(__file__).resolve().parent.parent
 
 if __name__ == "__main__":
-    (ROOT / "policy" / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8", newline="\n")
+    for name, made in ((SCHEMA_FILE, schema()), (CASES_SCHEMA_FILE, cases_schema())):
+        (ROOT / "policy" / name).write_text(written(made), encoding="utf-8", newline="\n")

@@ -6,12 +6,14 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from attest.api.policy import lint_policy, load_policy
+from attest.api.policy import find_cases, lint_policy, load_cases, load_policy, run_cases
 from attest.cli.context import Context
 from attest.errors import EXIT_NO_VERDICT, EXIT_OK, EXIT_VERDICT, UsageError
 from attest.policy.explain import explain_policy
 from attest.policy.issuers import ISSUERS
 from attest.policy.lint import Linted
+from attest.report import cases
+from attest.report.cases import FileResult
 from attest.report.lint import render_json, render_sarif, render_text
 from attest.terminal import escape
 
@@ -23,16 +25,20 @@ examples:
   attest policy lint policy.yaml --strict --output sarif
   attest policy check policies/*.yaml          says nothing of good files, for pre-commit
 
-exit codes: 0 done; 1 lint or check found an error, with --strict a warning;
-2 a file cannot be read, or is no policy
+  attest policy test                           every *.policy-test.yaml below this folder
+  attest policy test policies/ --output junit
+
+exit codes: 0 done; 1 lint or check found an error, with --strict a warning, or a test case
+did not end as expected; 2 a file cannot be read, or is no policy
 """
 
-OUTPUTS = ("text", "json", "sarif")
+OUTPUTS = ("text", "json", "sarif", "junit")
 #: Each action, and the forms of output that it has beside text and JSON.
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "show": (),
     "lint": ("sarif",),
     "check": ("sarif",),
+    "test": ("junit",),
 }
 
 
@@ -61,6 +67,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         "show": _show,
         "lint": _lint,
         "check": _check,
+        "test": _test,
     }
     return act[args.action](args, context)
 
@@ -120,3 +127,16 @@ def _tell(linted: list[Linted], args: argparse.Namespace, context: Context) -> i
     if any(item.error is not None for item in linted):
         return EXIT_NO_VERDICT
     return EXIT_VERDICT if any(item.fails(strict=args.strict) for item in linted) else EXIT_OK
+
+
+def _test(args: argparse.Namespace, context: Context) -> int:
+    """Run test cases; every file is read before the first is run."""
+    loaded = [load_cases(file) for file in find_cases(args.files or ["."])]
+    tested = [
+        FileResult(file=item.file, policy=item.policy.file or "", results=run_cases(item))
+        for item in loaded
+    ]
+    render = {"json": cases.render_json, "junit": cases.render_junit}
+    context.result(render.get(context.settings.output, cases.render_text)(tested))
+    passed = all(result.passed for item in tested for result in item.results)
+    return EXIT_OK if passed else EXIT_VERDICT

@@ -1,15 +1,18 @@
-"""The JSON Schema of policy files, made from the same table that loads them."""
+"""The JSON Schemas of policy files and their test cases, from the tables that load them."""
 
 from __future__ import annotations
 
 import json
 
-from attest.policy.grammar import DEFINITIONS, POLICY
+from attest.policy.case_grammar import CASES
+from attest.policy.grammar import DEFINITIONS, NAME, POLICY, TIME
 from attest.policy.shapes import Either, Field, Listed, Named, Object, Shape, Text, Whole
 from attest.strictjson import JSON
 
 #: The schema's name in the folder `policy/`.
 SCHEMA_FILE = "attest-policy-v1.schema.json"
+#: The same of test cases.
+CASES_SCHEMA_FILE = "attest-policy-test-v1.schema.json"
 _NAMES = {item.shape: item.name for item in DEFINITIONS}
 
 
@@ -30,9 +33,27 @@ def schema() -> dict[str, JSON]:
     }
 
 
-def schema_text() -> str:
-    """The schema as it is written to its file."""
-    return json.dumps(schema(), indent=2, ensure_ascii=True) + "\n"
+def cases_schema() -> dict[str, JSON]:
+    """The JSON Schema (2020-12) of test cases, version 1.
+
+    What it cannot say: which names, dates and files there are, and what each signature needs.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:attest:policy-test:v1",
+        "title": "Test cases of an identity policy of attest, version 1",
+        **_schema(CASES),
+        "$defs": {
+            item.name: {"description": item.about, **_made(item.shape)}
+            for item in DEFINITIONS
+            if item.shape in (NAME, TIME)
+        },
+    }
+
+
+def written(made: dict[str, JSON]) -> str:
+    """A schema as it is written to its file."""
+    return json.dumps(made, indent=2, ensure_ascii=True) + "\n"
 
 
 def _schema(shape: Shape) -> dict[str, JSON]:

@@ -69,7 +69,7 @@ class Named:
     """An object whose keys are names that the file's author chooses, at least one."""
 
     name: Text
-    value: Choice
+    value: Choice | Object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

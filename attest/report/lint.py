@@ -117,14 +117,16 @@ def _results(item: Linted) -> Iterator[JSON]:
     if item.error is not None:
         at = position_of(item.error, item.file)
         text = _message(item.error)
-        yield _result(item.file, item.error.code, "error", text, item.error.hint, at)
+        yield _sarif_result(item.file, item.error.code, "error", text, item.error.hint, at)
     for finding in item.findings:
         path = f" ({finding.path})" if finding.path else ""
         text = f"{finding.message}{path}"
-        yield _result(item.file, finding.rule, finding.level, text, finding.hint, finding.position)
+        yield _sarif_result(
+            item.file, finding.rule, finding.level, text, finding.hint, finding.position
+        )
 
 
-def _result(
+def _sarif_result(
     file: str, rule: str, level: str, text: str, hint: str | None, at: Position | None
 ) -> JSON:
     place: dict[str, JSON] = {"artifactLocation": {"uri": _uri(file)}}

@@ -16,7 +16,7 @@ from attest.errors import PolicyFileError
 from attest.policy.grammar import POLICY
 from attest.policy.load import parse_policy
 from attest.policy.nodes import Mapping, Node, Scalar, parse_nodes
-from attest.policy.schema import SCHEMA_FILE, schema, schema_text
+from attest.policy.schema import CASES_SCHEMA_FILE, SCHEMA_FILE, cases_schema, schema, written
 from attest.policy.structure import Structure
 from attest.shared_data import shared_folder
 from tests.policy.policy_texts import EXAMPLE, FULL, REFUSED, Refused, changed
@@ -34,10 +34,13 @@ def plain(node: Node) -> object:
     return int(node.value) if node.kind == "integer" else node.value
 
 
-def test_the_schema_in_the_folder_is_the_one_of_the_table() -> None:
-    written = (FOLDER / SCHEMA_FILE).read_text(encoding="utf-8")
-    assert written == schema_text(), "write it with `make schema`"
-    Draft202012Validator.check_schema(json.loads(written))
+@pytest.mark.parametrize(
+    ("name", "made"), [(SCHEMA_FILE, schema()), (CASES_SCHEMA_FILE, cases_schema())]
+)
+def test_the_schemas_in_the_folder_are_those_of_the_tables(name: str, made: dict[str, Any]) -> None:
+    there = (FOLDER / name).read_text(encoding="utf-8")
+    assert there == written(made), "write it with `make schema`"
+    Draft202012Validator.check_schema(json.loads(there))
 
 
 def test_what_is_accepted_validates() -> None:
@@ -57,11 +60,14 @@ def descriptions(part: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from descriptions(member)
     for inner in part.get("$defs", {}).values():
         yield from descriptions(inner)
+    named = part.get("additionalProperties")
+    if isinstance(named, dict):
+        yield from descriptions(named)
 
 
 def test_every_key_is_described_for_editors() -> None:
-    found = list(descriptions(json.loads(schema_text())))
-    assert len(found) > 50
+    found = [*descriptions(schema()), *descriptions(cases_schema())]
+    assert len(found) > 80
     assert [name for name, member in found if not member["description"].endswith((".", ")"))] == []
 
 
@@ -69,7 +75,7 @@ EXAMPLES = sorted(
     path
     for path in FOLDER.rglob("*")
     if path.suffix in {".yaml", ".yml", ".json"}
-    and path.name != SCHEMA_FILE
+    and path.name not in (SCHEMA_FILE, CASES_SCHEMA_FILE)
     and ".policy-test." not in path.name
 )
 

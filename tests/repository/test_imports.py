@@ -94,13 +94,35 @@ def calls(source: str) -> set[str]:
     return found
 
 
+#: Makes values of what a policy's test case describes: nothing of it was verified. Its values reach
+#: only what decides such cases, which the next test holds.
+DESCRIBING = "policy.described"
+
+
 def test_only_the_engine_constructs_verified_attestations() -> None:
     makers = {
         module
         for module, path in MODULES.items()
         if "VerifiedAttestation" in calls(path.read_text(encoding="utf-8"))
     }
-    assert {maker for maker in makers if not maker.startswith("engine.")} == set()
+    assert {maker for maker in makers if not maker.startswith("engine.")} == {DESCRIBING}
+
+
+def users(module: str) -> set[str]:
+    """The modules that import a module."""
+    return {
+        name
+        for name, path in MODULES.items()
+        for one in imports(path.read_text(encoding="utf-8"), KNOWN)
+        if one.name == f"attest.{module}"
+    }
+
+
+def test_what_is_only_described_reaches_no_verification() -> None:
+    assert users(DESCRIBING) == {"policy.cases"}
+    assert users("policy.cases") == {"api.policy", "report.cases"}
+    assert users("api.policy") <= {"", "cli.policy", "cli.policy_new"}
+    assert users("report.cases") == {"cli.policy"}
 
 
 def replaced(source: str) -> set[str]:
