@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ from attest.api.target import BUNDLE_SUFFIX, PACK_SUFFIX
 from attest.errors import AttestError, UsageError
 from attest.files import open_file
 
+_MADE_BY_SIGNING = (BUNDLE_SUFFIX, ".pending.json")
+_SEPARATOR = os.sep
 #: No system takes a longer path.
 _LONGEST = 32_768
 
@@ -33,15 +35,18 @@ class Targets:
 
     `-` is a list on stdin and `@FILE` a list in a file, one target a line; a folder stands for
     every pack below it and every file with a bundle beside it, by name; a pattern that names no
-    file itself stands for what matches it. Lines of a list are no lists or patterns.
+    file itself stands for what matches it. Lines of a list are no lists or patterns. To be
+    signed, a folder stands for every file below it that is not hidden, and no bundle.
 
     Args:
         words: as given.
         stdin: read for `-`; None if it is closed.
+        to_sign: whether they are to be signed.
     """
 
     words: Sequence[str]
     stdin: BinaryIO | None
+    to_sign: bool = False
     #: Files in the folders that were looked through, of which nothing says that they are signed.
     unsigned: int = field(default=0, init=False)
 
@@ -65,23 +70,20 @@ class Targets:
 
     def _literally(self, name: str) -> Iterator[Named]:
         if _is_folder(name):
-            yield from _unless_empty(name, self._below(name), "holds no pack and no signed file")
+            why = "holds no file" if self.to_sign else "holds no pack and no signed file"
+            yield from self._unless_empty(name, self._below(name), why)
         else:
             yield Named(name=name)
 
     def _matching(self, pattern: str) -> Iterator[Named]:
-        # `**` matches folders as well as what is in them, and would name everything twice.
-        names: Iterable[str] = sorted(glob.iglob(pattern, recursive=True))  # noqa: PTH207
-        if "**" in pattern:
-            names = (name for name in names if not _is_folder(name))
-        found = (item for name in names for item in self._literally(name))
-        yield from _unless_empty(pattern, found, "nothing matches it")
+        found = (item for name in sorted(set(_matches(pattern))) for item in self._literally(name))
+        yield from self._unless_empty(pattern, found, "nothing matches it")
 
     def _listed(self, word: str) -> Iterator[Named]:
         try:
             with self._opened(word) as stream:
                 lines = (item for line in _lines(stream, word) for item in self._literally(line))
-                yield from _unless_empty(word, lines, "the list is empty")
+                yield from self._unless_empty(word, lines, "the list is empty")
         except AttestError as error:
             yield Named(name=word, error=error)
         except OSError as error:
@@ -114,6 +116,9 @@ class Targets:
         """What to look at directly inside a folder, by name, and whether it is a folder."""
         with os.scandir(folder) as found:
             folders = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+        if self.to_sign:
+            names = sorted(name for name in folders if _is_signable(name, folder=folders[name]))
+            return [(str(Path(folder, name)), folders[name]) for name in names]
         inside: dict[str, bool] = {}
         for name, is_folder in folders.items():
             artifact = name.removesuffix(BUNDLE_SUFFIX)
@@ -124,6 +129,27 @@ class Targets:
             else:
                 self.unsigned += 1
         return [(str(Path(folder, name)), inside[name]) for name in sorted(inside)]
+
+    def _unless_empty(self, word: str, found: Iterator[Named], why: str) -> Iterator[Named]:
+        """What was found; where that is nothing, an error in its place: nothing is no success."""
+        first = next(found, None)
+        if first is None:
+            error = UsageError(
+                "nothing_to_sign" if self.to_sign else "nothing_to_verify",
+                why,
+                where=word,
+                hint="name packs, other files, or folders of such"
+                if self.to_sign
+                else "name packs, files with bundles beside them, or folders of such",
+            )
+            first = Named(name=word, error=error)
+        yield first
+        yield from found
+
+
+def _is_signable(name: str, *, folder: bool) -> bool:
+    """Whether signing a folder means this name in it: what is hidden, or made by signing, not."""
+    return not name.startswith(".") and (folder or not name.endswith(_MADE_BY_SIGNING))
 
 
 def _is_list(word: str) -> bool:
@@ -138,19 +164,50 @@ def _is_pattern(word: str) -> bool:
     return glob.has_magic(word) and not os.path.lexists(word)
 
 
-def _unless_empty(word: str, found: Iterator[Named], why: str) -> Iterator[Named]:
-    """What was found; where that is nothing, an error in its place: nothing verified is no pass."""
-    first = next(found, None)
-    if first is None:
-        error = UsageError(
-            "nothing_to_verify",
-            why,
-            where=word,
-            hint="name packs, files with bundles beside them, or folders of such",
-        )
-        first = Named(name=word, error=error)
-    yield first
-    yield from found
+def _matches(pattern: str) -> Iterator[str]:
+    """What matches a pattern, in no order; below `**` no folder, unless it cannot be read.
+
+    The standard `**` follows links, and two that lead back keep it busy for ever.
+    """
+    parts = pattern.replace(os.altsep or _SEPARATOR, _SEPARATOR).split(_SEPARATOR)
+    if "**" not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207 - `Path` would tidy up names
+        return
+    at = parts.index("**")
+    top, rest = _SEPARATOR.join((*parts[:at], "")), parts[at + 1 :]
+    for start in glob.iglob(top) if at else ("",):  # noqa: PTH207
+        for folder, files in _walk(start):
+            if files is None:
+                yield folder
+            elif not rest:
+                yield from files
+            elif "**" in rest:
+                yield from _matches(glob.escape(folder) + _SEPARATOR.join(rest))
+            else:
+                found = glob.iglob(glob.escape(folder) + _SEPARATOR.join(rest))  # noqa: PTH207
+                yield from (name for name in found if not _is_folder(name))
+
+
+def _walk(top: str) -> Iterator[tuple[str, list[str] | None]]:
+    """A folder and those below it, by names that end with a separator, and the files in each.
+
+    None stands for files that cannot be listed. Hidden names are left out, as patterns do.
+    """
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(folder or os.curdir) as found:
+                entries = [entry for entry in found if not entry.name.startswith(".")]
+        except OSError:
+            yield folder, None
+            continue
+        yield folder, [folder + entry.name for entry in entries if not entry.is_dir()]
+        pending += [
+            folder + entry.name + _SEPARATOR
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def _lines(stream: BinaryIO, where: str) -> Iterator[str]:

@@ -65,6 +65,34 @@ def test_links_lead_nowhere_again(tmp_path: Path) -> None:
     assert names("in") == ["in/a.epack", "in/b.epack"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_patterns_end_where_links_lead_round(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.epack", "in/sub/b.epack", "in/.hidden/c.epack")
+    for name in "xy":  # one round more for each of them, up to 40 deep
+        (tmp_path / "in" / name).symlink_to(tmp_path / "in")
+    assert names("in/**/*.epack") == ["in/a.epack", "in/sub/b.epack"]
+    assert names("in/**") == ["in/a.epack", "in/sub/b.epack"]
+    assert names("**/*.epack") == ["in/a.epack", "in/sub/b.epack"]
+    assert names("**/s*/**/*") == ["in/sub/b.epack"]
+    assert names(f"{tmp_path}/**/[a]*") == [f"{tmp_path}/in/a.epack"]
+
+
+@pytest.mark.parametrize("pattern", ["in/**", "in/**/*.epack", "in/**/**/*.epack"])
+def test_a_pattern_loses_no_folder_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    touch(tmp_path, "in/a.epack", "in/b/c.epack")
+    scan = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert names(pattern) == [str(Path("in/a.epack")), "unreadable_file"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="paths end earlier on Windows")
 def test_a_folder_may_be_deeper_than_functions_may_call_each_other() -> None:
     deepest = Path(*"d" * (sys.getrecursionlimit() + 100))
