@@ -46,6 +46,7 @@ class AttestError(Exception):
     Args:
         code: stable snake_case name; what programs and tests match on.
         message: what was wrong, in one line; untrusted text in it may be raw, renderers escape it.
+            Whatever is shaped like an identity token is taken out, of `where` too.
         hint: what the reader can do next.
         where: entry name, JSON path or step in which it happened.
         rule: rule of the published document (`R-049`) or step of the engine (`step 5`).
@@ -64,11 +65,12 @@ class AttestError(Exception):
         where: str | None = None,
         rule: str | None = None,
     ) -> None:
+        message = without_tokens(message)
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
-        self.where = where
+        self.where = where and without_tokens(where)
         self.rule = rule
         #: The full report of the verification that ended in this error; set by `attest.verify`.
         self.report: object | None = None
@@ -131,6 +133,15 @@ class NetworkError(AttestError):
 
 class SigningError(AttestError):
     """A signing service, identity or key refused."""
+
+
+def without_tokens(text: str) -> str:
+    """Text with everything in it that is shaped like a JSON Web Token, whole or cut, taken out."""
+    if "eyJ" not in text:
+        return text
+    import re
+
+    return re.sub(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}", "[token]", text)
 
 
 def _error_of(kind: type[AttestError], message: str, members: dict[str, object]) -> AttestError:

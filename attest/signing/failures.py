@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from attest.errors import AttestError, NetworkError
+from attest.errors import AttestError, NetworkError, without_tokens
 
 if TYPE_CHECKING:
     import requests
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 #: Long enough for a service's sentence, short enough for a terminal.
 _LONGEST = 300
 _NO_REASON = "no reason given"
-#: Anything shaped like a JWT, whole or cut short by whoever quoted it.
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _QUERY = re.compile(r"\?[^\s'\")]+")
@@ -32,7 +30,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "[secret]")
-    text = _JWT.sub("[token]", text)
+    text = without_tokens(text)
     text = _BEARER.sub(r"\1 [secret]", text)
     text = _CREDENTIALS.sub("//", text)
     text = _QUERY.sub("?…", text)

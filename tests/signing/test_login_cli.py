@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -272,3 +273,37 @@ def test_ctrl_c_ends_the_waiting_for_a_code(desk: Desk, sandbox: Sandbox) -> Non
     assert time.monotonic() - begin < 5
     assert "interrupted" in err
     assert [path.name for path in desk.folder.iterdir()] == ["report.txt"]
+
+
+HEAD, BODY, TAIL = "eyJhbGciOiJFUzI1NiJ9", "eyJzdWIiOiJzZWNyZXQifQ", "c2lnbmF0dXJl"
+SECRET = f"{HEAD}.{BODY}.{TAIL}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sign", SECRET],
+        ["sign", "report.txt", SECRET, "--bundle", "x"],
+        ["sign", "report.txt", f"--identity-tokn={SECRET}"],
+        ["sign", "report.txt", "--identity-token", f"@{SECRET}"],
+        ["sign", "report.txt", "--identity-token", SECRET],
+        ["sign", "report.txt", "--rekor-version", SECRET],
+        ["sign", "report.txt", "--instance", SECRET],
+        ["whoami", SECRET],
+        ["whoami", f"--token={SECRET}"],
+        ["whoami", "--identity-token", f"{HEAD}.{BODY}"],
+        ["whoami", "--instance", SECRET, "--device"],
+        [SECRET],
+        [f"--{SECRET}"],
+    ],
+)
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_token_at_the_wrong_place_is_not_shown(desk: Desk, words: list[str], output: str) -> None:
+    code, out, err = desk.run(*words, "--output", output, "-vv")
+    assert code == 2
+    assert "error" in (err if output == "text" else out)
+    if output == "text":
+        assert not any(part in out + err for part in (HEAD, BODY, TAIL))
+    else:
+        told = json.loads(out.splitlines()[0])["error"]
+        assert not any(part in json.dumps(told) for part in (HEAD, BODY, TAIL))
