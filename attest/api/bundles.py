@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 from attest.api.target import read_bundle
@@ -50,12 +52,12 @@ def read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
     data = read_bundle(path, limit=limit)
     name = str(path)
     if path.suffix == _LINES_SUFFIX:
-        return _of_lines(_lines(data), name, limits)
+        return _of_lines(_lines(data, limits), name, limits)
     one = NamedBundle(name=name, source=data)
     try:
         value = loads(data, where=name, max_depth=limits.max_json_depth)
     except MalformedEvidence:
-        lines = _lines(data)
+        lines = _lines(data, limits)
         # Any line of it may be broken, the first one too: their order decides nothing.
         if len(lines) > 1 and any(_is_object(line, limits) for _, line in lines):
             return _of_lines(lines, name, limits)
@@ -81,9 +83,11 @@ def _of_lines(lines: list[tuple[int, bytes]], name: str, limits: Limits) -> tupl
     return tuple(NamedBundle(name=f"{name}:{number}", source=line) for number, line in lines)
 
 
-def _lines(data: bytes) -> list[tuple[int, bytes]]:
-    """The lines that hold something, numbered from 1."""
-    return [(at, line) for at, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+def _lines(data: bytes, limits: Limits) -> list[tuple[int, bytes]]:
+    """The lines that hold something, numbered from 1; of too many, enough to see that."""
+    numbered = enumerate(BytesIO(data), 1)
+    lines = ((at, line.removesuffix(b"\n")) for at, line in numbered if line.strip())
+    return list(islice(lines, limits.max_bundles + 1))
 
 
 def _is_object(line: bytes, limits: Limits) -> bool:
@@ -98,5 +102,5 @@ def _is_object(line: bytes, limits: Limits) -> bool:
 def _require_few(count: int, name: str, limits: Limits) -> None:
     if count > limits.max_bundles:
         raise MalformedEvidence(
-            "too_many_bundles", f"holds {count} bundles, {limits.max_bundles} allowed", where=name
+            "too_many_bundles", f"holds more than {limits.max_bundles} bundles", where=name
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_a_broken_line_may_stand_anywhere(tmp_path: Path, name: str, broken: byt
         report = judged(tmp_path, text, name=name)
         assert report.result == "pass"
         assert sorted(item.status for item in report.attestations) == ["fail", "pass"]
+
+
+@pytest.mark.parametrize("name", ["bundles.json", "bundles.jsonl"])
+def test_lines_without_number_take_no_memory_without_bound(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"{}\n" * 1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedEvidence) as caught:
+            read_bundles(file, DEFAULT_LIMITS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.code == "too_many_bundles"
+    # Reading takes as much as the file may have, before it is known how much that is.
+    assert peak < DEFAULT_LIMITS.max_bundle_file_bytes + 5 * file.stat().st_size
 
 
 @both_forms
