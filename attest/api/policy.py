@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from attest.atomic import write_new
 from attest.errors import EXIT_VERDICT, AttestError, PolicyFileError, UsageError
+from attest.limits import Limits
 from attest.policy.cases import CaseResult, PackToVerify, PolicyCase, decide_case, is_cases_file
 from attest.policy.cases import PolicyCases as _Cases
 from attest.policy.cases import load_cases as _load_cases
+from attest.policy.draft import DraftedSigner, Origin, signer_of
 from attest.policy.lint import Linted, lint
 from attest.policy.load import load_policy as _load
 from attest.policy.rules import PolicyFile
@@ -126,3 +129,56 @@ def _verify_case(policy: PolicyFile, case: PolicyCase, pack: PackToVerify) -> Ca
     if report.error.exit_code != EXIT_VERDICT:
         raise report.error
     return CaseResult(case=case, found=report.error.code, why=(str(report.error),))
+
+
+def draft_from_pack(
+    path: str | os.PathLike[str],
+    *,
+    trusted_root: str | os.PathLike[str] | None = None,
+    limits: Limits | None = None,
+    now: datetime | None = None,
+) -> tuple[tuple[DraftedSigner, ...], Origin]:
+    """The signers of a pack whose signatures verify, whoever they are: trust on first use.
+
+    Args:
+        path: the pack.
+        trusted_root: file of the trusted root; the public instance's if not given.
+        limits: bounds on what is read.
+        now: current time (aware); the clock's if not given.
+
+    Raises:
+        MalformedEvidence, VerificationFailed: the pack or a signature is not sound.
+        UsageError: `new_needs_pack`, or the pack cannot be read.
+    """
+    from attest.api.verify import examine
+    from attest.policy.model import Policy
+    from attest.trust.root import TrustRoot
+
+    root = None if trusted_root is None else TrustRoot.from_file(os.fspath(trusted_root))
+    policy = Policy.unsafe_any_identity()
+    report = examine(path, policy=policy, trust=root, now=now, limits=limits)
+    if report.error is not None:
+        raise report.error
+    if report.pack is None:
+        raise UsageError(
+            "new_needs_pack",
+            "is no pack, whose signers a policy can be drafted from",
+            where=os.fspath(path),
+            hint="name a pack, or say who signs with --github, --email or --key",
+        )
+    verified = [item.verified for item in report.attestations if item.verified is not None]
+    types = {item.statement.predicate_type for item in verified if item.statement is not None}
+    origin = Origin(
+        name=Path(path).name, stream=report.pack.stream, predicate_types=tuple(sorted(types))
+    )
+    signers = [signer_of(item.identity) for item in verified if item.identity is not None]
+    return tuple(signers), origin
+
+
+def write_draft(path: Path, text: str) -> None:
+    """Write a drafted policy to a file that is not there yet.
+
+    Raises:
+        UsageError: `file_exists`, `unwritable_file`.
+    """
+    write_new(path, text.encode())

@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "merge": ("attest.cli.merge", "merge packs of several streams into one"),
     "extract": ("attest.cli.extract", "write a pack out into a new folder"),
     "diff": ("attest.cli.diff", "show what differs between two packs"),
-    "policy": ("attest.cli.policy", "read, check and explain policy files"),
+    "policy": ("attest.cli.policy", "write, check, test and explain policy files"),
     "key": ("attest.cli.key", "make and import keys, for where an identity cannot sign"),
     "trust": ("attest.cli.trust", "show, refresh and register what instances trust"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),

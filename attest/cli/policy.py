@@ -1,4 +1,4 @@
-"""`attest policy`: read, check and explain policy files."""
+"""`attest policy`: write, check, test and explain policy files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from attest.api.policy import find_cases, lint_policy, load_cases, load_policy, run_cases
+from attest.cli import policy_new
 from attest.cli.context import Context
 from attest.errors import EXIT_NO_VERDICT, EXIT_OK, EXIT_VERDICT, UsageError
 from attest.policy.explain import explain_policy
 from attest.policy.issuers import ISSUERS
 from attest.policy.lint import Linted
+from attest.policy.schema import schema, written
 from attest.report import cases
 from attest.report.cases import FileResult
 from attest.report.lint import render_json, render_sarif, render_text
@@ -19,6 +21,9 @@ from attest.terminal import escape
 
 EXAMPLES = """\
 examples:
+  attest policy new --github acme/widget --workflow release.yml --ref 'refs/tags/v*'
+  attest policy new --email ana@acme.example --issuer google --out policy.yaml
+  attest policy new --from release.epack       its signers, trusted on first use
   attest policy show policy.yaml               what it will enforce, in words
   attest policy show --aliases                 the issuers that have short names
   attest policy lint policy.yaml               what it lets in and seldom is meant to
@@ -39,19 +44,22 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "lint": ("sarif",),
     "check": ("sarif",),
     "test": ("junit",),
+    "new": (),
 }
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description = "Read, check and explain policy files."
+    parser.description = "Write, check, test and explain policy files."
     parser.epilog = EXAMPLES
     # As in `show --aliases FILE`, where `argparse` would otherwise take FILE for one too many.
     parser.set_defaults(options_between=True)
     parser.add_argument("action", choices=_ACTIONS, help="what to do")
     parser.add_argument("files", metavar="FILE", nargs="*", help="as the examples show")
     parser.add_argument("--aliases", action="store_true", help="show: list the names of issuers")
+    parser.add_argument("--schema", action="store_true", help="show: the JSON Schema, for editors")
     parser.add_argument("--strict", action="store_true", help="lint, check: warnings fail too")
+    policy_new.add_options(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -60,6 +68,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise UsageError("invalid_usage", "--aliases goes with show")
     if args.strict and args.action not in ("lint", "check"):
         raise UsageError("invalid_usage", "--strict goes with lint and check")
+    if args.schema and args.action != "show":
+        raise UsageError("invalid_usage", "--schema goes with show")
+    if args.action != "new":
+        policy_new.refuse_options(args)
     output = context.settings.output
     if output not in ("text", "json", *_ACTIONS[args.action]):
         raise UsageError("invalid_usage", f"attest policy {args.action} has no output {output}")
@@ -68,6 +80,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         "lint": _lint,
         "check": _check,
         "test": _test,
+        "new": policy_new.run,
     }
     return act[args.action](args, context)
 
@@ -75,6 +88,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _show(args: argparse.Namespace, context: Context) -> int:
     if args.aliases:
         return _aliases(args, context)
+    if args.schema:
+        context.result(written(schema()).rstrip("\n"))
+        return EXIT_OK
     if len(args.files) != 1:
         raise UsageError("invalid_usage", "takes one file", hint="write: attest policy show FILE")
     policy = load_policy(args.files[0])

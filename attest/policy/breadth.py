@@ -47,7 +47,7 @@ def email_is_open_to_all(pattern: Pattern) -> bool:
     local, at, domain = pattern.text.removesuffix("$").rpartition("@")
     if pattern.kind == "exact" or not at or not _is_open(pattern, local):
         return False
-    plain = domain.replace("\\.", ".").lower()
+    plain = domain.replace("\\", "").lower()
     return bool(_SHARED_DOMAINS.fullmatch(plain)) or plain.startswith(("*", ".*", ".+", "[^"))
 
 
@@ -153,7 +153,7 @@ def _repository_of(field: FieldRule, pattern: Pattern) -> str | None:
     """The part of a pattern that names a repository; None if it is about something else."""
     text = pattern.text.removeprefix("^").removesuffix("$")
     if pattern.kind == "regex":
-        text = re.sub(r"\[\^/\]", ".", text).replace("\\", "")
+        text = _without_quotes(text)
     if field.name in _REPOSITORIES:
         return text
     if field.name != "subject" and field.claim not in ("build-signer-uri", "source-repository-uri"):
@@ -168,7 +168,15 @@ def _repository_of(field: FieldRule, pattern: Pattern) -> str | None:
 def _is_open(pattern: Pattern, part: str) -> bool:
     """Whether a part of a pattern can be anything."""
     signs = {"exact": "", "glob": "*", "regex": "*+{"}[pattern.kind]
-    return any(sign in part for sign in signs)
+    return any(
+        sign in (part if pattern.kind == "glob" else _without_quotes(part)) for sign in signs
+    )
+
+
+def _without_quotes(regex: str) -> str:
+    """A regular expression in which what stands for itself is no sign any more."""
+    regex = regex.replace("[^/]", ".")
+    return re.sub(r"\\(.)", lambda found: found[1] if found[1] in "/:@" else "_", regex)
 
 
 def _is_any_path(field: FieldRule, pattern: Pattern) -> bool:
