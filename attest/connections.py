@@ -18,8 +18,9 @@ from urllib.parse import unquote, urlsplit
 from attest.errors import NetworkError
 from attest.http import ended_at, is_loopback, machine_trust, redact_url, require_https, told
 
-#: For connecting, and for each silence of the server after that.
-_SILENCE_SECONDS = 20.0
+#: For connecting, and for each silence of the server after that: a v2 log answers only when its
+#: next checkpoint is out, for which its clients are told to wait at least 20 seconds.
+_SILENCE_SECONDS = 30.0
 #: The largest answers are log entries, which logs keep far below this.
 _MAX_ANSWER_BYTES = 4 * 1_048_576
 

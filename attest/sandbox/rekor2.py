@@ -155,7 +155,8 @@ class TransparencyLogV2:
             if known is not None:
                 raise Refusal(
                     HTTPStatus.CONFLICT,
-                    f"an equivalent entry already exists in the transparency log: index {known}",
+                    "an equivalent entry already exists in the transparency log with index "
+                    f"{known}",
                 )
             return self.add(body)
 

@@ -8,7 +8,8 @@ from attest.bundle import MEDIA_TYPE, UntrustedLogEntry
 from attest.signing.work import EnvelopeContent, SignedWork, Verifier
 from attest.strictjson import JSON, canonicalize, encode_base64
 
-_HASHES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
+#: The names that protobuf messages give to hash algorithms.
+HASHES = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 
 
 def assemble_bundle(work: SignedWork, entries: Sequence[UntrustedLogEntry]) -> bytes:
@@ -54,7 +55,7 @@ def _content(work: SignedWork) -> dict[str, JSON]:
             }
         }
     digest: JSON = {
-        "algorithm": _HASHES[content.algorithm],
+        "algorithm": HASHES[content.algorithm],
         "digest": encode_base64(content.digest),
     }
     return {"messageSignature": {"messageDigest": digest, "signature": signature}}

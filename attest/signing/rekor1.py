@@ -123,12 +123,12 @@ def _existing(
         raise refused(reply)
     entry = _entry(reply)
     if entry.body != body:
-        raise _not_ours("its body is another")
+        raise not_ours("its body is another")
     window = work.verifier.window
     if window is not None:
         start, end = (int(moment.timestamp()) for moment in window)
         if not start <= entry.integrated_time <= end:
-            raise _not_ours(f"it is of {_date(entry.integrated_time)}, outside the certificate")
+            raise not_ours(f"it is of {_date(entry.integrated_time)}, outside the certificate")
     return entry
 
 
@@ -139,7 +139,8 @@ def _date(seconds: int) -> str:
         return "no date"
 
 
-def _not_ours(why: str) -> SigningError:
+def not_ours(why: str) -> SigningError:
+    """The error for an entry that a log has in the place of ours."""
     return SigningError(
         "log_entry_not_ours",
         f"{SERVICE} says that it has this entry already, and shows another: {why}",

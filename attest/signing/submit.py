@@ -101,8 +101,9 @@ class Submitter:
                 "would give it a later time",
                 hint="sign again with a new token",
             )
-        send = log_v1 if service.version == 1 else log_v2
-        return send(work, service=service, transport=self.transport)
+        if service.version == 1:
+            return log_v1(work, service=service, transport=self.transport)
+        return log_v2(work, service=service, transport=self.transport, root=self.root)
 
     def _require_loggable(self, work: SignedWork) -> None:
         """Refuse before anything is sent what no chosen log could take."""

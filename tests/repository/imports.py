@@ -81,7 +81,8 @@ TABLE = (
     Row(modules=("signing", "signing.*"),
         # What services answer is checked by the engine before the next of them is asked.
         attest=(*FORMATS, "subject", "oidc", "http", "connections", "signing", "signing.*",
-                "trust", "trust.*", "engine.chain", "engine.sct", "engine.timestamp"),
+                "trust", "trust.*", "engine.chain", "engine.sct", "engine.timestamp",
+                "engine.checkpoint"),
         others=("cryptography", "requests", "id", "securesystemslib", "rfc3161_client")),
     Row(modules=("formats.*",), attest=(*FORMATS, "verified", "pack", "pack.*", "engine",
                                         "engine.*", "atomic"),
