@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from attest.verified import VerifiedAttestation, VerifiedLogEntry
+from attest.verified import KeyIdentity, VerifiedAttestation, VerifiedLogEntry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,12 @@ class Signed:
         """The OIDC issuer that the certificate names."""
         identity = self.attestation and self.attestation.identity
         return identity.issuer if identity else None
+
+    @property
+    def key_id(self) -> str | None:
+        """The hex SHA-256 of the SPKI of the key that signed; None where an identity did."""
+        signer = self.attestation.signer if self.attestation else None
+        return signer.key_id if isinstance(signer, KeyIdentity) else None
 
     @property
     def log_entries(self) -> tuple[VerifiedLogEntry, ...]:

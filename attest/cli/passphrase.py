@@ -15,7 +15,7 @@ VARIABLE = "ATTEST_KEY_PASSPHRASE"
 _LONGEST = 1024
 
 
-def add_option(parser: argparse.ArgumentParser) -> None:
+def add_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Declare the option that names a file."""
     parser.add_argument(
         "--passphrase-file",

@@ -147,7 +147,7 @@ class KeyedSigner:
             if error.code == "log_has_entry":
                 error.hint = (
                     "a key from a file signs the same each time: use the bundle of the first time,"
-                    " or a log of version 1, which gives its entry again"
+                    " or another log"
                 )
             raise
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import threading
 from base64 import b64decode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Never
@@ -49,14 +51,16 @@ class ServiceKey:
         pin: the PIN, once it was asked for; it is removed from what is told of a failure.
     """
 
-    __slots__ = ("_failed", "_pin", "_signer", "_uri", "public")
+    __slots__ = ("_failed", "_lock", "_pin", "_signer", "_uri", "public")
 
-    def __init__(self, *, uri: str, public: PublicKey, signer: Signer, pin: _Pin) -> None:
+    def __init__(self, *, uri: str, public: PublicKey, signer: Signer, pin: Pin) -> None:
         self.public = public
         self._uri = uri
         self._signer = signer
         self._pin = pin
         self._failed: AttestError | None = None
+        # A token knows one login for all threads, and not every SDK's client is for several.
+        self._lock = threading.Lock()
 
     @property
     def takes_digests(self) -> bool:
@@ -70,23 +74,24 @@ class ServiceKey:
             UsageError: `pin_missing`, `pin_wrong`.
             SigningError: `key_service_failed`.
         """
-        if self._failed is not None:  # a PIN that was wrong once is never tried again: tokens lock
-            raise self._failed
-        try:
-            return bytes.fromhex(self._signer.sign(message).signature)
-        # Every SDK has errors of its own.
-        except Exception as error:  # noqa: BLE001
-            failure = _failure(error, self._uri, self._pin)
-            if failure.code == "pin_wrong":
-                self._failed = failure
-            raise failure from None
+        with self._lock:
+            if self._failed is not None:  # a PIN that was wrong is not tried again: tokens lock
+                raise copy.copy(self._failed)
+            try:
+                return bytes.fromhex(self._signer.sign(message).signature)
+            # Every SDK has errors of its own.
+            except Exception as error:  # noqa: BLE001
+                failure = _failure(error, self._uri, self._pin)
+                if failure.code in ("pin_wrong", "pin_missing"):
+                    self._failed = copy.copy(failure)
+                raise failure from None
 
     def sign_digest(self, digest: bytes) -> Never:
         """Refuse: the interface of these signers takes messages."""
         raise ValueError(f"takes messages, not digests of {len(digest)} bytes")
 
 
-class _Pin:
+class Pin:
     """Asks for the PIN once, and keeps it out of every text."""
 
     __slots__ = ("_ask", "_value")
@@ -96,6 +101,11 @@ class _Pin:
         self._value: str | None = None
 
     def __call__(self, _name: str) -> str:
+        """The PIN, as `securesystemslib` asks for it.
+
+        Raises:
+            UsageError: `pin_missing`, `pin_wrong`.
+        """
         if self._value is None:
             try:
                 self._value = self._ask().decode("utf-8")
@@ -115,6 +125,7 @@ class _Pin:
 
     @property
     def secrets(self) -> list[str]:
+        """What must not show in any text."""
         return [] if self._value is None else [self._value]
 
 
@@ -139,7 +150,7 @@ def open_service_key(uri: str, pin: Passphrase) -> ServiceKey:
             where=uri,
             hint=f"known are {extras}; a file whose name looks like this is written ./NAME",
         )
-    held = _Pin(pin)
+    held = Pin(pin)
     try:
         found, key = _FINDERS[scheme](uri, held)
         public = _public(key, uri)
@@ -152,7 +163,7 @@ def open_service_key(uri: str, pin: Passphrase) -> ServiceKey:
     return ServiceKey(uri=uri, public=public, signer=signer, pin=held)
 
 
-def _hsm(uri: str, pin: _Pin) -> tuple[str, SSlibKey]:
+def _hsm(uri: str, pin: Pin) -> tuple[str, SSlibKey]:
     from securesystemslib.signer import HSMSigner
 
     parts = urlsplit(uri)
@@ -164,19 +175,19 @@ def _hsm(uri: str, pin: _Pin) -> tuple[str, SSlibKey]:
     return found, key
 
 
-def _aws(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
+def _aws(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
     from securesystemslib.signer import AWSSigner
 
     return AWSSigner.import_(_rest(uri))
 
 
-def _gcp(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
+def _gcp(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
     from securesystemslib.signer import GCPSigner
 
     return GCPSigner.import_(_rest(uri))
 
 
-def _azure(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
+def _azure(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
     from securesystemslib.signer import AzureSigner
 
     match = re.fullmatch(r"//([\w-]+)\.vault\.azure\.net/keys/([\w-]+)(?:/(\w+))?", _rest(uri))
@@ -194,7 +205,7 @@ def _azure(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
     return found, key
 
 
-def _vault(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
+def _vault(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
     """As `VaultSigner.import_`, which reads Ed25519 keys alone."""
     from securesystemslib.signer import SSlibKey
 
@@ -220,7 +231,7 @@ def _vault(uri: str, _pin: _Pin) -> tuple[str, SSlibKey]:
     return f"hv:{name}/{version}", SSlibKey.from_crypto(public)
 
 
-_FINDERS: dict[str, Callable[[str, _Pin], tuple[str, SSlibKey]]] = {
+_FINDERS: dict[str, Callable[[str, Pin], tuple[str, SSlibKey]]] = {
     "hsm": _hsm,
     "awskms": _aws,
     "gcpkms": _gcp,
@@ -247,7 +258,7 @@ def _public(key: Key, uri: str) -> PublicKey:
     return PublicKey(public)
 
 
-def _failure(error: Exception, uri: str, pin: _Pin) -> AttestError:
+def _failure(error: Exception, uri: str, pin: Pin) -> AttestError:
     """What an SDK raised, as our own error without secrets."""
     from securesystemslib.exceptions import UnsupportedAlgorithmError, UnsupportedLibraryError
 

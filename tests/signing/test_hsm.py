@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from attest.sandbox import Sandbox
+
 pytestmark = pytest.mark.extra
 
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
@@ -69,6 +71,41 @@ def test_its_public_half_needs_no_pin(uri: str, run: Run) -> None:
     done = run("key", "public", uri, pin=None)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("-----BEGIN PUBLIC KEY-----\n")
+
+
+@pytest.mark.parametrize("uri", ["hsm:2", "hsm:3?label=attest+test"])
+def test_it_signs_packs_and_files_that_verify_with_its_public_half(
+    uri: str, run: Run, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    trust = ["--trust-config", str(sandbox.trust_config)]
+    targets = [tmp_path / name for name in ("a.txt", "b.txt", "evidence.epack")]
+    for target in targets[:2]:
+        target.write_text(f"{target} by {uri}")
+    assert run("build", "evidence.epack", "a.txt", "--stream", "acme/prod").returncode == 0
+    signed = run("sign", *map(str, targets), "--key", uri, *trust)
+    assert signed.returncode == 0, signed.stderr
+    assert PIN not in signed.stdout + signed.stderr
+    (tmp_path / "signer.pub").write_text(run("key", "public", uri, pin=None).stdout)
+    verified = run("verify", *map(str, targets), "--key", "signer.pub", *trust, "--offline")
+    assert verified.returncode == 0, verified.stdout
+    targets[0].write_text("changed")
+    assert run("verify", "a.txt", "--key", "signer.pub", *trust, "--offline").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("pin", "code"), [(None, "pin_missing"), ("271828", "pin_wrong"), ("", "pin_wrong")]
+)
+def test_without_its_pin_nothing_is_signed(
+    pin: str | None, code: str, run: Run, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    names = ["a.txt", "b.txt"]
+    for name in names:
+        (tmp_path / name).write_text("all is well")
+    words = ["--key", "hsm:2", "--trust-config", str(sandbox.trust_config)]
+    done = run("sign", *names, *words, pin=pin)
+    assert done.returncode == 2
+    assert done.stderr.count(f"error: {code}: ") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 @pytest.mark.parametrize(

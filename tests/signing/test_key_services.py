@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Never, cast
 
 import pytest
 
 from attest.api.key import open_key, scheme_of
 from attest.errors import AttestError, UsageError
-from attest.signing.kms import SCHEMES
+from attest.keys import PublicKey
+from attest.signing.kms import SCHEMES, Pin, ServiceKey
 from tests.signing.key_services import TOKEN, Service, serving
-from tests.signing.keys import nothing, public_of
+from tests.signing.keys import key_of, nothing, public_of
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
 
 MESSAGE = b"what is signed"
 AWS_SECRET = "not/a/real/secret/key"
@@ -124,6 +129,36 @@ def test_no_credentials_no_key(service: Service, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     assert refusal(AMAZON).code == "key_service_failed"
     assert service.asked == ["/v1/transit/keys/release"]
+
+
+class PinIncorrect(Exception):
+    """What a token answers."""
+
+
+class LockingToken:
+    """Takes no PIN, and counts how often it was tried: many tokens lock at the third."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def sign(self, payload: bytes) -> Never:
+        self.tried += 1
+        raise PinIncorrect(f"not {payload!r}")
+
+
+def test_a_wrong_pin_is_tried_once_however_many_targets_there_are() -> None:
+    token = LockingToken()
+    key = ServiceKey(
+        uri="hsm:2",
+        public=PublicKey(key_of("p256").public_key()),
+        signer=cast("Signer", token),
+        pin=Pin(nothing),
+    )
+    for _ in range(5):
+        with pytest.raises(UsageError) as caught:
+            key.sign(MESSAGE)
+        assert caught.value.code == "pin_wrong"
+    assert token.tried == 1
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
