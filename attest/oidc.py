@@ -178,14 +178,16 @@ def _federated(value: JSON) -> str | None:
     return connector if isinstance(connector, str) else None
 
 
-def read_argument(argument: str, *, stdin: TextIO) -> str:
+def read_argument(argument: str, *, stdin: TextIO | None) -> str:
     """The token text that `--identity-token` means: a value, `@FILE`, or `-` for standard input.
 
     Raises:
         UsageError: `token_unreadable`.
     """
+    if stdin is None and argument == "-":  # closed by whoever started us
+        raise UsageError("token_unreadable", "standard input is closed", where=argument)
     try:
-        if argument == "-":
+        if argument == "-" and stdin is not None:
             return stdin.read(_LONGEST + 1)
         if argument.startswith("@"):
             return read_file(argument[1:], limit=_LONGEST).decode("utf-8")

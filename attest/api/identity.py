@@ -40,7 +40,7 @@ def find_identity(
     *,
     instance: SigningInstance,
     environ: Mapping[str, str],
-    stdin: TextIO,
+    stdin: TextIO | None,
     login: Login | None,
     before_login: Callable[[], None],
     announce: Callable[[], None],

@@ -161,7 +161,7 @@ def find_source(
     *,
     argument: str | None,
     environ: Mapping[str, str],
-    stdin: TextIO,
+    stdin: TextIO | None,
     person: Person | None,
 ) -> TokenSource:
     """Where the identity token comes from: given, in the environment, ambient, or a person.

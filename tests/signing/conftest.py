@@ -9,6 +9,9 @@ import pytest
 from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
+from tests.signing.ci_jobs import job, machine
+
+__all__ = ["job", "machine"]  # fixtures of those that play CI systems
 
 #: What CI systems set; tests decide about it themselves, also when they run in one.
 CI_VARIABLES = (

@@ -116,6 +116,16 @@ def stop(*_: object, **__: object) -> None:
     raise attest.SigningError("stopped", "the login is over")
 
 
+@pytest.mark.parametrize("words", [[], ["--identity-token", "-"]])
+def test_standard_input_may_be_closed(desk: Desk, words: list[str]) -> None:
+    desk.monkeypatch.setattr(sys, "stdin", None)
+    err = Terminal()
+    environ = {"HOME": str(desk.home), "NO_COLOR": "1", **WITH_BROWSER}
+    code = main(["sign", "report.txt", *words], stdout=io.StringIO(), stderr=err, environ=environ)
+    expected = "token_unreadable" if words else "consent_missing"
+    assert (code, err.getvalue().startswith(f"error: {expected}: ")) == (2, True)
+
+
 @pytest.mark.usefixtures("public")
 @pytest.mark.parametrize("typed", ["y\n", "Y\n", "yes\n", " YES \n"])
 def test_who_agrees_is_asked_once_for_each_instance(desk: Desk, typed: str) -> None:

@@ -190,3 +190,17 @@ def test_expiry_is_judged_by_the_clock_by_default() -> None:
     with pytest.raises(SigningError) as caught:
         IdentityToken.from_text(old)
     assert caught.value.code == "token_expired"
+
+
+class Undecodable(io.StringIO):
+    """Standard input that is not text."""
+
+    def read(self, size: int | None = -1) -> str:  # noqa: ARG002 - as the base class has it
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+@pytest.mark.parametrize("stdin", [None, Undecodable()])
+def test_standard_input_that_cannot_be_read(stdin: io.StringIO | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_argument("-", stdin=stdin)
+    assert (caught.value.code, caught.value.where) == ("token_unreadable", "-")
