@@ -21,9 +21,10 @@ from attest.terminal import escape
 
 _WHAT_BECOMES_PUBLIC = """\
 Signing with {instance} writes into a public log, which anyone can read and nobody can delete from:
-  - your identity: the e-mail address that you log in with
+  - {who}
   - the digest of what you sign
   - the time"""
+_WHO = "your identity: the e-mail address that you log in with"
 
 
 def add_instance_options(parser: argparse._MutuallyExclusiveGroup) -> None:
@@ -73,7 +74,7 @@ def token_source(
 
     def before_login() -> None:
         if publishes and instance.is_public and not args.yes:
-            _require_consent(instance.name, context)
+            require_consent(instance.name, context)
 
     login = login_here(context.environ, platform=sys.platform, device=args.device)
     # A code that nobody sees would be waited for in vain.
@@ -90,13 +91,28 @@ def token_source(
     )
 
 
-def _require_consent(instance: str, context: Context) -> None:
+def at_terminal(context: Context) -> bool:
+    """Whether a person is there who can be asked."""
+    # Whoever starts us may have closed it.
+    return sys.stdin is not None and sys.stdin.isatty() and context.stderr.isatty()
+
+
+def require_consent(instance: str, context: Context, *, who: str = _WHO) -> None:
+    """Ask whether what is signed may become public, unless the answer is remembered.
+
+    Args:
+        instance: name of a public instance.
+        context: whom to ask.
+        who: what tells who signed.
+
+    Raises:
+        SigningError: `consent_missing`, `consent_refused`.
+    """
     consents = Consents(folder=context.settings.config_folder)
     if consents.given(instance):
         return
-    text = _WHAT_BECOMES_PUBLIC.format(instance=instance)
-    # Whoever starts us may have closed it.
-    if sys.stdin is None or not (sys.stdin.isatty() and context.stderr.isatty()):
+    text = _WHAT_BECOMES_PUBLIC.format(instance=instance, who=who)
+    if not at_terminal(context):
         raise SigningError(
             "consent_missing",
             f"signing with {instance} makes your identity, the digest and the time public for good,"
