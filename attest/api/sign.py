@@ -230,6 +230,8 @@ class Session:
             NetworkError: `network_unreachable`.
         """
         options = options or Options()
+        if (lost := self.signers.lost) is not None and not options.resume:
+            raise lost
         named = [name_target(target) for target in targets]
         out = None if bundle is None else Path(bundle)
         # The same target twice in one call is signed once, and found signed the second time.

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import shlex
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from attest.api.identity import SigningInstance, current
-from attest.api.log_versions import who_verifies
-from attest.api.sign import Options, Session, Signed, open_session
+from attest.api.identity import SigningInstance, TokenSource, current
+from attest.api.sign import Options, Predicate, Session, open_session
 from attest.api.target import require_target
+from attest.cli import sign_key
 from attest.cli.context import Context
-from attest.cli.failure import report_failure
 from attest.cli.identity import (
     add_identity_options,
     add_instance_options,
     named_instance,
     token_source,
 )
-from attest.errors import EXIT_OK, AttestError, UsageError
-from attest.report.json import error_to_json
-from attest.report.model import utc
-from attest.strictjson import JSON
+from attest.cli.sign_many import Teller, sign_named
+from attest.cli.verify_targets import Named, Targets
+from attest.errors import AttestError, SigningError, UsageError
 from attest.terminal import escape
 
 EXAMPLES = """\
@@ -35,12 +33,14 @@ examples:
     attest sign report.pdf
   a digest, with a token from a file:
     attest sign sha256:9f86d0… --bundle report.sigstore.json --identity-token @token.jwt
-  an in-toto statement about a file:
+  a folder, with one certificate; after a failure the same with --resume goes on:
+    attest sign dist/
+  an in-toto statement that another tool wrote, or one about several files:
     attest sign report.pdf --statement provenance.json
+    attest sign a.whl b.whl --predicate tests.json --predicate-type URI --bundle tests.sigstore.json
 
 exit codes: 0 signed, or signed before by this identity; 1 the pack is invalid; 2 not signed
 """
-_LONGEST_COMMAND = 20_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Sign packs, files or digests with an identity instead of a key."
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "targets", metavar="TARGET", nargs="+", help="a pack, a file, or sha256:HEX"
+        "targets",
+        metavar="TARGET",
+        nargs="+",
+        help="a pack, a file, sha256:HEX, a folder of such, a pattern, or a list of targets:"
+        " @FILE, or - for standard input",
     )
     where = parser.add_mutually_exclusive_group()
     add_instance_options(where)
@@ -67,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="log to use where there are several (1 where offered: every client verifies it)",
     )
     add_identity_options(parser)
+    sign_key.add_key_options(parser)
     parser.add_argument(
         "--yes",
         action="store_true",
@@ -79,6 +84,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="sign this in-toto statement, which must name the file or digest as a subject",
     )
     parser.add_argument(
+        "--predicate",
+        metavar="FILE",
+        help="sign an in-toto statement that says this of the target, or with --bundle of them all",
+    )
+    parser.add_argument(
+        "--predicate-type", metavar="URI", help="what kind of thing --predicate says"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where a run ended: complete what waits for its log (TARGET.pending.json),"
+        " sign what is not signed",
+    )
+    parser.add_argument(
         "--replace", action="store_true", help="sign again what this identity has signed already"
     )
     parser.add_argument(
@@ -88,31 +107,115 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Sign every target with one certificate and report on each; the exit code is the worst."""
-    if args.bundle is not None and len(args.targets) > 1:
-        raise UsageError("invalid_usage", "--bundle goes with one target")
-    if args.statement is not None and len(args.targets) > 1:
-        raise UsageError("invalid_usage", "--statement goes with one target")
-    if context.settings.offline:
+    sign_key.check_options(args)
+    _check_options(args)
+    if context.settings.offline and sign_key.needs_network(args):
         raise UsageError(
             "signing_needs_network",
             "a certificate and a log entry come over the network",
             hint="unset ATTEST_OFFLINE to sign",
         )
-    refused = _refused(args.targets)
-    if len(refused) == len(args.targets):  # nobody need log in to hear of a name misspelt
-        return max(_failed(target, error, context) for target, error in refused)
-    _quiet_libraries()
+    stdin = sys.stdin.buffer if "-" in args.targets and sys.stdin is not None else None
+    named = [_tried(item) for item in Targets(words=args.targets, stdin=stdin, to_sign=True)]
+    _check_number(args, named)
+    options = _options(args, context)
     instance = _instance(args, context)
-    source = token_source(args, context, instance, publishes=not args.dry_run)
-    token = source.token()
-    if args.dry_run:
+    teller = Teller(context, instance, args)
+    if all(item.error is not None for item in named):  # nobody need log in for a name misspelt
+        for item in named:
+            if item.error is not None:
+                teller.failed(item.name, item.error)
+        return teller.sum_up()
+    _quiet_libraries()
+    with _session(args, context, instance) as session:
+        return sign_named(
+            session, named, options=options, bundle=args.bundle, teller=teller, context=context
+        )
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if (args.predicate is None) != (args.predicate_type is None):
+        raise UsageError("invalid_usage", "--predicate and --predicate-type go together")
+    if args.predicate is not None and args.statement is not None:
+        raise UsageError("invalid_usage", "--statement says what --predicate would say")
+    if args.resume and (args.replace or args.dry_run):
+        raise UsageError("invalid_usage", "--resume goes on; it does not start again")
+    if "-" in args.targets and "-" in (args.identity_token, args.key):
+        raise UsageError(
+            "invalid_usage", "standard input is either the token or the list of targets"
+        )
+
+
+def _check_number(args: argparse.Namespace, named: Sequence[Named]) -> None:
+    """Refuse several targets where one is needed; a statement may speak of them all."""
+    stated = args.predicate is not None or args.statement is not None
+    if len(named) > 1 and args.bundle is not None and not stated:
+        raise UsageError(
+            "invalid_usage",
+            "--bundle goes with one target, or with a statement about several",
+            hint="add --predicate and --predicate-type, or leave --bundle out",
+        )
+    if len(named) > 1 and args.bundle is None and args.statement is not None:
+        raise UsageError(
+            "invalid_usage",
+            "--statement about several targets makes one bundle",
+            hint="name the bundle with --bundle",
+        )
+
+
+def _tried(named: Named) -> Named:
+    """A target that was looked for: what is no file and no digest has an error instead."""
+    if named.error is None:
+        try:
+            require_target(named.name)
+        except AttestError as error:
+            return Named(name=named.name, error=error)
+    return named
+
+
+def _options(args: argparse.Namespace, context: Context) -> Options:
+    predicate = None
+    if args.predicate is not None:
+        predicate = Predicate.read(args.predicate, args.predicate_type, context.settings.limits)
+    return Options(
+        statement=args.statement,
+        predicate=predicate,
+        replace=args.replace,
+        dry_run=args.dry_run,
+        keep=True,
+        resume=args.resume,
+    )
+
+
+def _session(
+    args: argparse.Namespace, context: Context, instance: SigningInstance
+) -> AbstractContextManager[Session]:
+    """Whoever signs, ready to."""
+    if args.key is not None:
+        return sign_key.key_session(args, context, instance)
+    source = _source(args, context, instance)
+    if not args.resume:  # what only waits for its log needs no token
+        token = source.token()
         who = f"{escape(token.identity)}, issuer {escape(token.issuer)}"
-        context.say(f"dry run: nothing is signed; it would be by {who}")
-    context.detail(f"the token names {escape(token.identity)}, issuer {escape(token.issuer)}")
+        if args.dry_run:
+            context.say(f"dry run: nothing is signed; it would be by {who}")
+        context.detail(f"the token names {who}")
     instance = current(instance, places=context.places())
-    with open_session(token=token, instance=instance, limits=context.settings.limits) as session:
-        codes = [_sign(target, args, session, instance, context) for target in args.targets]
-    return max(codes, default=EXIT_OK)
+    return open_session(token=source, instance=instance, limits=context.settings.limits)
+
+
+def _source(args: argparse.Namespace, context: Context, instance: SigningInstance) -> TokenSource:
+    try:
+        return token_source(args, context, instance, publishes=not args.dry_run)
+    except SigningError as error:
+        if not args.resume:
+            raise
+        missing = error  # told of the first target that needs one
+
+    def ask() -> str:
+        raise missing
+
+    return TokenSource("identity-token", ask)
 
 
 def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
@@ -128,147 +231,9 @@ def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
     return replace(instance, rekor_version=args.rekor_version)
 
 
-def _refused(targets: Sequence[str]) -> list[tuple[str, AttestError]]:
-    """The targets that are no file and no digest, with the reason."""
-    refused: list[tuple[str, AttestError]] = []
-    for target in targets:
-        try:
-            require_target(target)
-        except AttestError as error:
-            refused.append((target, error))
-    return refused
-
-
-def _failed(target: str, error: AttestError, context: Context) -> int:
-    if context.wants_json:
-        context.result_json(_failed_json(target, error))
-        return error.exit_code
-    return report_failure(error, context)
-
-
 def _quiet_libraries() -> None:
     """What these libraries warn of ends in our own errors, told once and escaped."""
     for name in ("sigstore", "tuf", "securesystemslib"):
         logger = logging.getLogger(name)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
-
-
-def _sign(
-    target: str,
-    args: argparse.Namespace,
-    session: Session,
-    instance: SigningInstance,
-    context: Context,
-) -> int:
-    try:
-        with context.progress("reading") as progress:
-            signed = session.sign(
-                target,
-                bundle=args.bundle,
-                options=Options(
-                    statement=args.statement, replace=args.replace, dry_run=args.dry_run
-                ),
-                progress=progress,
-            )
-    except AttestError as error:
-        return _failed(target, error, context)
-    command = verify_command(signed, instance)
-    if context.wants_json:
-        context.result_json(_json(signed, command))
-    else:
-        context.result(_text(signed, command))
-    return EXIT_OK
-
-
-def verify_command(signed: Signed, instance: SigningInstance) -> str | None:
-    """The command with which a consumer verifies what was signed; None after a dry run."""
-    if signed.identity is None or signed.issuer is None:
-        return None
-    words = ["attest", "verify", _portable(signed.target)]
-    if signed.kind == "digest" or (
-        signed.kind == "file" and os.fspath(signed.path) != f"{signed.target}.sigstore.json"
-    ):
-        words += ["--bundle", _portable(os.fspath(signed.path))]
-    words += ["--identity", signed.identity, "--issuer", signed.issuer]
-    if instance.is_registered:
-        words += ["--instance", instance.name]
-    elif not instance.is_public:
-        option = "--trusted-root" if instance.in_parts else "--trust-config"
-        words += [option, _portable(instance.name)]
-    elif instance.name != "sigstore":
-        words += ["--instance", instance.name]
-    return shlex.join(words)
-
-
-def _portable(path: str) -> str:
-    """A path that every shell takes as one word and no program takes for an option."""
-    path = path.replace("\\", "/") if os.name == "nt" else path
-    return f"./{path}" if path.startswith("-") else path
-
-
-def _text(signed: Signed, command: str | None) -> str:
-    digest = "manifest digest" if signed.kind == "pack" else "digest"
-    name = escape(signed.target)
-    if signed.attestation is None:
-        return f"would sign       {name}\n{digest:<15}  {signed.digest}"
-    lines = [
-        f"{'kept' if signed.kept else 'signed':<15}  {name}",
-        f"{digest:<15}  {signed.digest}",
-        f"identity         {escape(signed.identity or '')}",
-        f"issuer           {escape(signed.issuer or '')}",
-    ]
-    lines += [
-        f"signed at        {utc(item.time)} ({item.source})" for item in signed.attestation.times
-    ]
-    for entry in signed.log_entries:
-        index = "" if entry.index is None else f", index {entry.index}"
-        lines.append(f"log              {escape(entry.origin or entry.log_id.hex())}{index}")
-        clients = who_verifies(
-            entry.log_version, is_statement=signed.attestation.statement is not None
-        )
-        lines.append(f"log version      {entry.log_version}: {clients}")
-    if signed.entry is not None:
-        lines.append(f"attestation      {escape(signed.entry)}")
-    else:
-        lines.append(f"bundle           {escape(os.fspath(signed.path))}")
-    if signed.kept:
-        lines.append("this identity had signed it already; --replace signs it again")
-    if command is not None:
-        lines.append(f"to verify it:\n  {escape(command, limit=_LONGEST_COMMAND)}")
-    return "\n".join(lines)
-
-
-def _json(signed: Signed, command: str | None) -> JSON:
-    attestation = signed.attestation
-    return {
-        "error": None,
-        "target": {
-            "kind": signed.kind,
-            "name": signed.target,
-            "digest": {"sha256": signed.digest.removeprefix("sha256:")},
-        },
-        "result": "dry_run" if attestation is None else "kept" if signed.kept else "signed",
-        "path": os.fspath(signed.path),
-        "entry": signed.entry,
-        "identity": signed.identity,
-        "issuer": signed.issuer,
-        "signed_at": [
-            {"time": utc(item.time), "source": item.source}
-            for item in (attestation.times if attestation else ())
-        ],
-        "log": [
-            {
-                "id": entry.log_id.hex(),
-                "version": entry.log_version,
-                "origin": entry.origin,
-                "index": None if entry.index is None else str(entry.index),
-            }
-            for entry in signed.log_entries
-        ],
-        "verify": command,
-    }
-
-
-def _failed_json(target: str, error: AttestError) -> JSON:
-    return {"error": error_to_json(error), "target": {"name": target}, "result": "error"}
