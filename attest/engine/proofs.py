@@ -18,6 +18,8 @@ from attest.verified import VerifiedLogEntry, VerifiedTime
 
 STEP_TIMES = "2 times"
 STEP_LOG = "5 log"
+#: Evidence that proves too little need not have been changed, as a failure otherwise suggests.
+_TOO_LITTLE = "it may be sound, and proves less than its instance, or you, demand"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +111,7 @@ def _log_entries(
                 f"{len(operators)} verified",
                 where="tlogEntries",
                 rule="R-086",
+                hint=_TOO_LITTLE,
             )
     return tuple(logged)
 
@@ -162,6 +165,7 @@ def _shortage(
             f"{len(stampers)} verified",
             where="rfc3161Timestamps",
             rule="step 2",
+            hint=_TOO_LITTLE,
         )
     if len(keepers) < needed.times:
         return VerificationFailed(
