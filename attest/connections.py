@@ -156,7 +156,7 @@ def _connection(url: str, patience: float, where: str) -> HTTPConnection:
     if through.hostname is None:
         raise NetworkError("network_unreachable", "the proxy has no host name", where=where)
     connection = HTTPSConnection(
-        through.hostname, through.port or 8080, timeout=patience, context=machine_trust()
+        through.hostname, through.port or 80, timeout=patience, context=machine_trust()
     )
     connection.set_tunnel(
         host, parts.port or 443, headers=_proxy_headers(through.username, through.password)
