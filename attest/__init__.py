@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from attest.api.extract import extract as extract
     from attest.api.fetch import fetch as fetch
     from attest.api.inspect import inspect as inspect
+    from attest.api.key import generate_key as generate_key
+    from attest.api.key import open_key as open_key
     from attest.api.merge import merge as merge
     from attest.api.sign import Signed as Signed
     from attest.api.sign import sign as sign
@@ -64,9 +66,11 @@ _HOME = {
     "diff": "attest.api.diff",
     "extract": "attest.api.extract",
     "fetch": "attest.api.fetch",
+    "generate_key": "attest.api.key",
     "inspect": "attest.api.inspect",
     "load_public_key": "attest.publickey",
     "merge": "attest.api.merge",
+    "open_key": "attest.api.key",
     "open_pack": "attest.pack.reader",
     "sign": "attest.api.sign",
     "verify": "attest.api.verify",

@@ -66,24 +66,31 @@ class Options:
 def sign(
     target: str | os.PathLike[str],
     *,
-    token: IdentityToken,
+    token: IdentityToken | None = None,
+    key: SigningKey | None = None,
     instance: SigningInstance,
     bundle: str | os.PathLike[str] | None = None,
     statement: str | os.PathLike[str] | None = None,
     replace: bool = False,
     dry_run: bool = False,
+    log: bool = True,
+    timestamp: bool = True,
     limits: Limits | None = None,
 ) -> Signed:
-    """Sign one target; see `Session.sign`, which signs many with one certificate.
+    """Sign one target, by an identity or a key; see `Session.sign`, which signs many at once.
 
     Args:
         target: a pack, any other file, or `sha256:HEX` with a bundle.
         token: whose identity signs.
+        key: signs instead; see `open_key`.
         instance: which Sigstore instance certifies and logs it.
         bundle: the bundle file to write for a file or digest.
         statement: an in-toto statement of which the file or digest is a subject; it is signed.
         replace: sign again where this identity has signed already.
         dry_run: check everything that can be checked without signing.
+        log: whether what a key signs is logged; verifiers demand it unless their policy says
+            otherwise.
+        timestamp: likewise.
         limits: bounds on what is read.
 
     Raises:
@@ -91,7 +98,19 @@ def sign(
         UsageError, SigningError, NetworkError, TrustError: nothing was signed or written.
     """
     options = Options(statement=statement, replace=replace, dry_run=dry_run)
-    with open_session(token=token, instance=instance, limits=limits) as session:
+    if key is not None and token is None:
+        opened = open_key_session(
+            key=key, instance=instance, log=log, timestamp=timestamp, limits=limits
+        )
+    elif token is not None and key is None and log and timestamp:
+        opened = open_session(token=token, instance=instance, limits=limits)
+    else:
+        raise UsageError(
+            "invalid_usage",
+            "an identity signs or a key; what an identity signs is logged and timestamped",
+            hint="give `token` or `key`",
+        )
+    with opened as session:
         return session.sign(target, bundle=bundle, options=options)
 
 

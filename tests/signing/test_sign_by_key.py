@@ -17,7 +17,7 @@ from attest.api import sign_file
 from attest.api.key import open_key
 from attest.api.sign import Options, Session, open_key_session, sign
 from attest.api.verify import examine
-from attest.errors import AttestError, SigningError
+from attest.errors import AttestError, SigningError, UsageError
 from attest.keys import PublicKey
 from attest.oidc import IdentityToken
 from attest.pack.builder import build_pack
@@ -257,6 +257,23 @@ def refused(
     assert caught.value.exit_code == 2
     assert everything(tmp_path) == before
     return caught.value.code
+
+
+@pytest.mark.parametrize("without", ["log", "timestamp", "signer", "one signer"])
+def test_the_library_takes_one_signer_and_excuses_identities_from_nothing(
+    without: str, file: Path, tmp_path: Path, person: IdentityToken, instance: SigningInstance
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        sign(
+            file,
+            token=None if without == "signer" else person,
+            key=file_key("p256") if without == "one signer" else None,
+            instance=instance,
+            log=without != "log",
+            timestamp=without != "timestamp",
+        )
+    assert caught.value.code == "invalid_usage"
+    assert set(everything(tmp_path)) == {"report.pdf"}
 
 
 def test_ed25519_signs_no_file(file: Path, tmp_path: Path, instance: SigningInstance) -> None:
