@@ -16,6 +16,7 @@ from attest.oidc import IdentityToken
 from attest.signing.identity import Person, TokenSource, choose_login, find_source
 from tests.signing.test_oidc import mint
 
+#: When this file was loaded; tokens that are judged by the real clock last far longer than a run.
 NOW = datetime.now(UTC)
 
 
@@ -29,7 +30,7 @@ def never() -> str:
 
 
 def someone() -> str:
-    return lasting(600, "person")
+    return lasting(3000, "person")
 
 
 def source(
@@ -54,12 +55,12 @@ def fails(attempt: Callable[[], object]) -> AttestError:
 
 def test_the_order_in_which_a_token_is_looked_for() -> None:
     environ = {
-        "SIGSTORE_ID_TOKEN": lasting(600, "first"),
-        "SIGSTORE_IDENTITY_TOKEN": lasting(600, "second"),
+        "SIGSTORE_ID_TOKEN": lasting(3000, "first"),
+        "SIGSTORE_IDENTITY_TOKEN": lasting(3000, "second"),
         "GITHUB_ACTIONS": "true",
         "CI": "true",
     }
-    found = [source(lasting(600, "given"), environ)]
+    found = [source(lasting(3000, "given"), environ)]
     for name in ("SIGSTORE_ID_TOKEN", "SIGSTORE_IDENTITY_TOKEN", "GITHUB_ACTIONS", "CI"):
         if name != "CI":
             found.append(source(None, environ))
@@ -99,7 +100,7 @@ def test_a_bad_token_is_named_by_its_variable_and_never_replaced(
 
 @pytest.mark.parametrize("argument", ["", "not a token", lasting(-5)])
 def test_a_bad_given_token_is_not_replaced_by_another_one(argument: str) -> None:
-    found = source(argument, {"SIGSTORE_ID_TOKEN": lasting(600)}, never)
+    found = source(argument, {"SIGSTORE_ID_TOKEN": lasting(3000)}, never)
     assert fails(found.token).code in ("token_malformed", "token_expired")
 
 
@@ -224,28 +225,28 @@ def test_a_person_is_asked_once() -> None:
 
     def log_in() -> str:
         asks.append(1)
-        return lasting(20)
+        return lasting(3000)
 
     found = source(None, {}, log_in)
     found.token()
-    error = fails(lambda: found.token(30))
+    error = fails(lambda: found.token(4000))
     assert (error.code, len(asks), found.is_person) == ("token_expires_soon", 1, True)
     assert "log in again" in str(error.hint)
 
 
 def test_a_token_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_text(lasting(20))
+    file.write_text(lasting(3000))
     found = source(f"@{file}")
     found.token()
-    file.write_text(lasting(600))
-    assert found.token(30).seconds_left(now=NOW) > 500
+    file.write_text(lasting(6000))
+    assert found.token(4000).seconds_left(now=NOW) > 5000
 
 
 def test_standard_input_and_values_are_not_read_again() -> None:
-    for found in (source("-", stdin=lasting(20)), source(lasting(20))):
+    for found in (source("-", stdin=lasting(3000)), source(lasting(3000))):
         found.token()
-        assert fails(lambda: found.token(30)).code == "token_expires_soon"  # noqa: B023
+        assert fails(lambda: found.token(4000)).code == "token_expires_soon"  # noqa: B023
 
 
 def test_many_threads_ask_once() -> None:
@@ -263,14 +264,14 @@ def test_many_threads_ask_once() -> None:
 
 
 def test_a_ready_token_is_a_source() -> None:
-    token = IdentityToken.from_text(lasting(600))
+    token = IdentityToken.from_text(lasting(3000))
     found = TokenSource.of(token)
     assert found.token(30) is token
-    assert fails(lambda: found.token(3600)).code == "token_expires_soon"
+    assert fails(lambda: found.token(4000)).code == "token_expires_soon"
 
 
 def test_a_source_shows_no_token() -> None:
-    text = lasting(600)
+    text = lasting(3000)
     for found in (source(text), source(None, {"SIGSTORE_ID_TOKEN": text})):
         found.token()
         assert not any(part in f"{found!r} {found}" for part in text.split("."))
