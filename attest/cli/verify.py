@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attest.api.verify import no_verdict
 from attest.cli.context import Context
 from attest.cli.verify_answer import Form, Verification, write_document
+from attest.cli.verify_file import add_file_options, policy_file_of
 from attest.cli.verify_many import jobs_of, verify_many
 from attest.cli.verify_policy import add_policy_options, policy_of
 from attest.cli.verify_targets import Targets
@@ -30,6 +31,8 @@ examples:
     attest verify release.epack \\
       --identity https://github.com/acme/evidence/.github/workflows/pack.yml@refs/heads/main \\
       --issuer github-actions
+  by a policy file, which says who must have signed, and under which roots:
+    attest verify release.epack --policy policy.yaml
   a file whose bundle lies beside it (report.pdf.sigstore.json), signed by a person:
     attest verify report.pdf --identity ana@acme.example --issuer google
   a digest, with its bundle, as JSON:
@@ -67,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         " a pattern; @FILE or - for a list, one target a line",
     )
     add_policy_options(parser)
+    add_file_options(parser)
     parser.add_argument("--bundle", metavar="FILE", help="bundle (default: FILE.sigstore.json)")
     parser.add_argument(
         "--jobs",
@@ -98,15 +102,17 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise UsageError(
             "invalid_usage", "--explain is text", hint="the JSON report has every check anyway"
         )
-    policy = policy_of(args)
-    trust: TrustRoot | None = None
-    if policy is None:
+    policy: Policy | None
+    trust: tuple[TrustRoot, ...] = ()
+    if args.policy is not None:
+        policy, trust = policy_file_of(args, context)
+    elif (policy := policy_of(args)) is None:
         refuse_trust_options(args)
         refuse_thresholds(args)
         if args.cross_check:
             raise UsageError("invalid_usage", "--integrity-only looks at no signature")
     else:
-        trust = requiring(args, trust_of(args, context))
+        trust = (requiring(args, trust_of(args, context)),)
     verification = Verification(
         policy=policy,
         trust=trust,

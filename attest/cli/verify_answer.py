@@ -75,7 +75,7 @@ class Verification:
     """What is the same for every target; called with one, it verifies it."""
 
     policy: Policy | None
-    trust: TrustRoot | None
+    trust: tuple[TrustRoot, ...]
     bundle: str | None
     cross_check: bool
     places: Places
@@ -91,7 +91,7 @@ class Verification:
             report = examine(
                 named.name,
                 policy=self.policy,
-                trust=self.trust,
+                trust=self.trust or None,
                 bundle=self.bundle,
                 limits=self.limits,
                 progress=progress,

@@ -69,8 +69,8 @@ def policy_of(args: argparse.Namespace) -> Policy | None:
         raise UsageError(
             "no_policy",
             "nobody was named who must have signed",
-            hint="give --identity and --issuer, or --key; `attest inspect` shows who claims to have"
-            " signed",
+            hint="give --identity and --issuer, --key or --policy; `attest inspect` shows who"
+            " claims to have signed",
         )
     signers = (*_identities(identities, issuers), *_keys(args.key))
     return Policy.any_of(*signers, predicate_type=args.predicate_type)

@@ -67,24 +67,47 @@ def trust_of(args: argparse.Namespace, context: Context) -> TrustRoot:
         UsageError: `invalid_usage`.
         TrustError: `trust_file_unreadable`, `invalid_trusted_root`, and the codes of `load_root`.
     """
+    root = root_in_file(args)
+    if root is not None:
+        return root
+    name = "sigstore" if args.instance is None else args.instance
+    return root_of_instance(name, args, context)
+
+
+def root_in_file(args: argparse.Namespace) -> TrustRoot | None:
+    """The root whose file the options name, if they name one.
+
+    Raises:
+        UsageError: `invalid_usage`.
+        TrustError: `trust_file_unreadable`, `invalid_trusted_root`.
+    """
     from attest.trust.root import TrustRoot
 
-    warn_days, max_days = _days_of(args)
     # Compared with None: an empty value, as of a variable that is not set, names nothing and must
     # not stand for the public instance.
     file = args.trust_config if args.trusted_root is None else args.trusted_root
-    if file is not None:
-        if (warn_days, max_days) != (None, None):
-            raise UsageError(
-                "invalid_usage",
-                "nobody knows the age of a root that is given as a file",
-                hint="leave --trust-warn-days and --trust-max-days out",
-            )
-        return TrustRoot.from_file(file)
+    if file is None:
+        return None
+    if _days_of(args) != (None, None):
+        raise UsageError(
+            "invalid_usage",
+            "nobody knows the age of a root that is given as a file",
+            hint="leave --trust-warn-days and --trust-max-days out",
+        )
+    return TrustRoot.from_file(file)
+
+
+def root_of_instance(name: str, args: argparse.Namespace, context: Context) -> TrustRoot:
+    """The root of an instance, as new and as old as the options allow.
+
+    Raises:
+        TrustError: the codes of `load_root`.
+    """
     from attest.trust.load import AgeLimits, load_root
 
+    warn_days, max_days = _days_of(args)
     return load_root(
-        "sigstore" if args.instance is None else args.instance,
+        name,
         places=context.places(),
         offline=args.offline or context.settings.offline,
         limits=AgeLimits(

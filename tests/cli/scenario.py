@@ -3,6 +3,8 @@
     # a comment
     @ file NAME TEXT…       write a file of one line
     @ copy NAME OTHER       copy a file
+    @ policy NAME [OTHER]   have a policy of `policies/`, as NAME.yaml or under another name
+    @ change NAME A => B    write B for A in a file; \\n in B is a line break
     @ stdin WORD…           what the commands that follow read, one word a line
     @ cut NAME N            keep the first N bytes of a file
     @ grow NAME N           add N spaces to a file
@@ -10,8 +12,9 @@
                             from the one that it has, those of another pack, or a file's
     @ key-signed NAME       sign a file by key: NAME.sigstore.json and more, see `key_signed.py`
     @ env NAME=VALUE        set a variable for the commands that follow
-    @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token, and
-                            {expired} one whose time is over
+    @ sandbox               have a sandbox; {sandbox} is its folder, {token} a person's token,
+                            {expired} one whose time is over, and {ci}, {vendor}, {auditor} those
+                            of a workflow and of two other people
     @ fault NAME            let a service of the sandbox fail, see `attest/sandbox/faults.py` …
     @ repair                … and all of them work again
     @ workflow              from here on be a step in a GitHub Actions workflow of that sandbox

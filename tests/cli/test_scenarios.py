@@ -19,6 +19,7 @@ from tests.cli.scenario import Command, Directive, matches, parse
 
 SCENARIOS = sorted(Path(__file__).with_name("scenarios").glob("*.txt"))
 
+MICROSOFT = "https://login.microsoftonline.com"
 #: What the machine that runs the tests may have set and must not matter.
 FOREIGN = re.compile("(ATTEST|GITHUB|ACTIONS|SIGSTORE|CI$|NO_COLOR|SOURCE_DATE|GITLAB|BUILDKITE)")
 
@@ -36,6 +37,16 @@ def write(path: Path, data: bytes) -> None:
 
 def lines(words: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO("".join(f"{word}\n" for word in words.split()).encode()))
+
+
+def policy_named(name: str) -> bytes:
+    return Path(__file__).with_name("policies").joinpath(f"{name}.yaml").read_bytes()
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old}"
+    path.write_text(text.replace(old, new.replace("\\n", "\n")), encoding="utf-8")
 
 
 class Stage:
@@ -57,7 +68,9 @@ class Stage:
         first, _, rest = directive.text.partition(" ")
         act: dict[str, Callable[[], object]] = {
             "file": lambda: write(Path(first), rest.encode() + b"\n"),
-            "copy": lambda: write(Path(rest), Path(first).read_bytes()),
+            "copy": lambda: write(Path(rest), Path(self.filled(first)).read_bytes()),
+            "policy": lambda: write(Path(rest or f"{first}.yaml"), policy_named(first)),
+            "change": lambda: change(Path(first), *rest.split(" => ")),
             "stdin": lambda: self.monkeypatch.setattr(sys, "stdin", lines(directive.text)),
             "cut": lambda: write(Path(first), Path(first).read_bytes()[: int(rest)]),
             "grow": lambda: write(Path(first), Path(first).read_bytes() + b" " * int(rest)),
@@ -90,6 +103,9 @@ class Stage:
         self.words = {
             "sandbox": str(sandbox.directory),
             "token": sandbox.person_token(),
+            "auditor": sandbox.person_token("ana@audit.example"),
+            "vendor": sandbox.person_token("ciso@acme.example", MICROSOFT),
+            "ci": sandbox.github_token(),
             "expired": sandbox.person_token(lifetime_seconds=-60),
         }
 

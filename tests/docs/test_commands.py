@@ -42,7 +42,7 @@ def test_there_are_commands_to_check() -> None:
     assert len(WRITTEN) >= 10
 
 
-@pytest.mark.parametrize("line", ["verify a.epack --policy x", "sign", "sandbox stop d"])
+@pytest.mark.parametrize("line", ["verify a.epack --polices x", "sign", "sandbox stop d"])
 def test_a_command_that_does_not_exist_is_found(line: str) -> None:
     with pytest.raises(UsageError):
         parse(line.split())
@@ -73,7 +73,7 @@ def test_the_readme_signs_and_verifies(desk: Desk, monkeypatch: pytest.MonkeyPat
     for name in ("evidence.epack", "report.pdf.sigstore.json"):
         Path(name).unlink()  # the README makes them itself
     signing, verifying = blocks(README, "sh")
-    (workflow,) = blocks(README, "yaml")
+    workflow, policy = blocks(README, "yaml")
 
     monkeypatch.setenv("SIGSTORE_ID_TOKEN", desk.sandbox.person_token())
     for words in commands(signing):
@@ -86,8 +86,12 @@ def test_the_readme_signs_and_verifies(desk: Desk, monkeypatch: pytest.MonkeyPat
     (words,) = commands(workflow)
     assert "workflows/pack.yml" in run(words, desk)
 
+    Path("policy.yaml").write_text(policy, encoding="utf-8")
     shown = [run(words, desk) for words in commands(verifying)]
-    assert len(shown) == 7
+    assert len(shown) == 8
+    by_policy = shown.pop(2)
+    assert "VERIFIED: evidence.epack" in by_policy
+    assert "policy: policy.yaml (sha256:" in by_policy
     judged = (*shown[:2], *shown[3:5], shown[6])
     assert [("VERIFIED" in text, "UNVERIFIED" in text) for text in judged] == [
         (True, False),

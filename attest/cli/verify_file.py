@@ -1,0 +1,108 @@
+"""The policy file that `attest verify` is given, and the roots under which it decides."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from attest.cli.context import Context
+from attest.cli.verify_thresholds import requiring
+from attest.cli.verify_trust import root_in_file, root_of_instance
+from attest.errors import UsageError
+from attest.policy.model import Policy
+from attest.terminal import escape
+
+if TYPE_CHECKING:  # loaded only where a policy file decides
+    from attest.policy.rules import PolicyFile
+    from attest.trust.root import TrustRoot
+
+#: What says who must have signed as well, and so may not stand beside a policy file.
+_EXCLUDED = {
+    "identity": "--identity",
+    "issuer": "--issuer",
+    "key": "--key",
+    "predicate_type": "--predicate-type",
+    "unsafe_any_identity": "--unsafe-any-identity",
+    "integrity_only": "--integrity-only",
+}
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that name a policy file."""
+    group = parser.add_argument_group("or a policy file, which alone says who must have signed")
+    group.add_argument("--policy", metavar="FILE", help="policy in YAML or JSON")
+
+
+def policy_file_of(
+    args: argparse.Namespace, context: Context
+) -> tuple[Policy, tuple[TrustRoot, ...]]:
+    """Load the policy file, say what it will enforce, and load the roots that it trusts.
+
+    Raises:
+        UsageError: `invalid_usage`, `file_not_found`, `unreadable_file`.
+        PolicyFileError: `policy_expired`, and the codes of `attest.policy.load`.
+        TrustError: `instance_not_in_policy`, and the codes of `load_root`.
+    """
+    from attest.policy.decide import check_expiry
+
+    beside = [
+        name for member, name in _EXCLUDED.items() if getattr(args, member) not in (None, False, [])
+    ]
+    if beside:
+        raise UsageError(
+            "invalid_usage",
+            f"--policy excludes {', '.join(beside)}",
+            hint="write it into the policy: only one of them can say who must have signed",
+        )
+    rules = Policy.load(args.policy).rules
+    check_expiry(rules, datetime.now(UTC))
+    # What is demanded on the command line is demanded of keys too.
+    if args.min_log_entries:
+        rules = replace(rules, log="required")
+    if args.min_timestamps:
+        rules = replace(rules, timestamp="required")
+    roots = tuple(requiring(args, root) for root in _roots(rules, args, context))
+    if context.settings.output == "text":
+        _tell(rules, args, context)
+    return Policy(rules=rules), roots
+
+
+def _roots(rules: PolicyFile, args: argparse.Namespace, context: Context) -> tuple[TrustRoot, ...]:
+    """The roots that the policy names; of those only the one of `--instance`, if that is given.
+
+    A root in a file has no name that a policy could know: it decides in place of them all, and
+    every report says so.
+    """
+    from attest.api.roots import roots_of
+    from attest.trust.root import TrustWarning
+
+    if args.instance is not None:
+        if args.instance not in rules.trust:
+            raise UsageError(
+                "instance_not_in_policy",
+                f"the policy does not trust the instance {args.instance!r}",
+                where=rules.file,
+                hint=f"it trusts: {', '.join(rules.trust)}",
+            )
+        rules = replace(rules, trust=(args.instance,))
+    given = root_in_file(args)
+    if given is not None:
+        warning = TrustWarning(
+            code="trust_not_of_policy",
+            message=f"{given.instance} was trusted, as the command line says, in place of what the"
+            f" policy trusts: {', '.join(rules.trust)}",
+        )
+        return (replace(given, warnings=(*given.warnings, warning)),)
+    return roots_of(rules, lambda name: root_of_instance(name, args, context))
+
+
+def _tell(rules: PolicyFile, args: argparse.Namespace, context: Context) -> None:
+    from attest.policy.explain import explain_policy
+
+    for line in explain_policy(rules):
+        context.say(escape(line, limit=2_000))
+    file = args.trust_config if args.trusted_root is None else args.trusted_root
+    if file is not None:
+        context.say(escape(f"but under the root in {file}, in place of those", limit=2_000))
