@@ -15,6 +15,8 @@ from attest.strictjson import JSON, Members, decode_base64, kind, loads
 Version: TypeAlias = Literal["0.1", "0.2", "0.3"]
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+#: What signing keeps while a log is down: half a bundle, which must never pass for one.
+PENDING_MEDIA_TYPE = "application/vnd.attest.pending.v1+json"
 _MEDIA_TYPE = re.compile(
     r"application/vnd\.dev\.sigstore\.bundle(?:\+json;version=(0\.[123])|\.v(0\.3)\+json)"
 )
@@ -97,8 +99,9 @@ def parse_bundle(
 
     Raises:
         MalformedEvidence: `bundle_too_large`, a code of `strictjson.loads`,
-            `invalid_bundle_media_type`, `missing_verification_material`, `missing_dsse_envelope`,
-            `missing_tlog_entry`, `missing_inclusion_proof`, `malformed_bundle`.
+            `invalid_bundle_media_type`, `bundle_pending`, `missing_verification_material`,
+            `missing_dsse_envelope`, `missing_tlog_entry`, `missing_inclusion_proof`,
+            `malformed_bundle`.
 
     Source: sigstore_bundle.proto; Evidence Pack R-062a to R-065e, R-075, R-076, R-084; step 1.
     """
@@ -139,6 +142,14 @@ def parse_bundle_json(
 
 def _version(root: Members, *, in_pack: bool) -> Version:
     media_type = root.raw("mediaType")
+    if media_type == PENDING_MEDIA_TYPE:
+        raise MalformedEvidence(
+            "bundle_pending",
+            "is a signature that waits for its log, and proves nothing yet",
+            where=root.path("mediaType"),
+            rule="R-062a",
+            hint="whoever signed it completes it with `attest sign TARGET --resume`",
+        )
     match = _MEDIA_TYPE.fullmatch(media_type) if isinstance(media_type, str) else None
     if match is None:
         raise MalformedEvidence(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from attest.atomic import replace_file
-from attest.bundle import parse_bundle
+from attest.bundle import PENDING_MEDIA_TYPE, parse_bundle
 from attest.engine.content import ArtifactContent, PackContent
 from attest.engine.trace import Trace
 from attest.engine.verify import verify_bundle
@@ -33,8 +33,6 @@ from attest.strictjson import Members, canonicalize, loads
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation
 
-#: Also in `attest.bundle`, which refuses it as a bundle.
-MEDIA_TYPE = "application/vnd.attest.pending.v1+json"
 _CODE = "malformed_pending"
 
 
@@ -58,7 +56,7 @@ def keep(path: Path, work: SignedWork, why: AttestError) -> SigningError:
     Raises:
         UsageError: `unwritable_file`.
     """
-    data = canonicalize({"mediaType": MEDIA_TYPE, "signed": work.to_json()})
+    data = canonicalize({"mediaType": PENDING_MEDIA_TYPE, "signed": work.to_json()})
 
     def write(file: BinaryIO) -> None:
         file.write(data)
@@ -90,8 +88,8 @@ def read(path: Path, limits: Limits) -> SignedWork:
     try:
         value = loads(data, where=where, max_depth=limits.max_json_depth)
         members = Members(value, where=where, code=_CODE)
-        if members.raw("mediaType") != MEDIA_TYPE:
-            raise members.fail("mediaType", f"is not {MEDIA_TYPE}")
+        if members.raw("mediaType") != PENDING_MEDIA_TYPE:
+            raise members.fail("mediaType", f"is not {PENDING_MEDIA_TYPE}")
         signed, place = members.raw("signed"), members.path("signed")
         members.no_others()
     except MalformedEvidence as error:
