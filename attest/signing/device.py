@@ -40,6 +40,35 @@ class DeviceCode:
     interval: int
     secret: str = field(repr=False)
 
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, JSON]) -> DeviceCode:
+        """Read what an issuer answers to the request for a code.
+
+        Raises:
+            SigningError: `login_failed`.
+
+        Source: RFC 8628, section 3.2.
+        """
+        if "error" in answer:
+            raise failed(told(answer))
+        user_code = answer.get("user_code")
+        if not isinstance(user_code, str) or not 0 < len(user_code) <= _LONGEST_USER_CODE:
+            raise failed("the issuer gave no usable user_code")
+        secret = answer.get("device_code")
+        if not isinstance(secret, str) or not secret:
+            raise failed("the issuer gave no device_code")
+        url = _address(answer, "verification_uri")
+        if url is None:
+            raise failed("the issuer gave no verification_uri")
+        return cls(
+            url=url,
+            user_code=user_code,
+            complete_url=_address(answer, "verification_uri_complete"),
+            expires_in=min(_seconds(answer, "expires_in", None), _LONGEST_SECONDS),
+            interval=_seconds(answer, "interval", _USUAL_INTERVAL),
+            secret=secret,
+        )
+
 
 def log_in_elsewhere(
     issuer_url: str,
@@ -83,7 +112,7 @@ def log_in_elsewhere(
                 "code_challenge_method": "S256",
             },
         )
-        code = _device_code(answer)
+        code = DeviceCode.from_answer(answer)
         show(code)
         form = {
             "grant_type": GRANT,
@@ -129,28 +158,6 @@ def _wait(
         "login_timeout",
         f"nobody entered the code within {code.expires_in} seconds",
         hint="sign again and finish logging in, or give --identity-token",
-    )
-
-
-def _device_code(answer: Mapping[str, JSON]) -> DeviceCode:
-    if "error" in answer:
-        raise failed(told(answer))
-    user_code = answer.get("user_code")
-    if not isinstance(user_code, str) or not 0 < len(user_code) <= _LONGEST_USER_CODE:
-        raise failed("the issuer gave no usable user_code")
-    secret = answer.get("device_code")
-    if not isinstance(secret, str) or not secret:
-        raise failed("the issuer gave no device_code")
-    url = _address(answer, "verification_uri")
-    if url is None:
-        raise failed("the issuer gave no verification_uri")
-    return DeviceCode(
-        url=url,
-        user_code=user_code,
-        complete_url=_address(answer, "verification_uri_complete"),
-        expires_in=min(_seconds(answer, "expires_in", None), _LONGEST_SECONDS),
-        interval=_seconds(answer, "interval", _USUAL_INTERVAL),
-        secret=secret,
     )
 
 

@@ -12,11 +12,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attest.errors import AttestError, NetworkError, SigningError
 from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
 from attest.signing.device import DeviceCode, log_in_elsewhere
+from attest.strictjson import JSON
 
 CONFIGURATION = {
     "token_endpoint": "HERE/token",
@@ -312,3 +315,30 @@ def test_an_interruption_ends_the_waiting_at_once() -> None:
 def test_a_code_does_not_show_its_secret() -> None:
     _, shown = log_in(Script(TOKEN))
     assert "secret-device-code" not in f"{shown[0]!r}"
+
+
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.sampled_from(["https://issuer.example/d", "http://127.0.0.1/d", "https://[", "//x", "ABCD"]),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*CODE, "verification_uri_complete", "error"]), _VALUES))
+def test_whatever_an_issuer_answers_is_a_sound_code_or_our_error(
+    answer: dict[str, JSON],
+) -> None:
+    try:
+        code = DeviceCode.from_answer(answer)
+    except SigningError as error:
+        assert error.code == "login_failed"  # noqa: PT017 - most answers end here, not all
+    else:
+        assert 0 < code.expires_in <= 1800
+        assert code.interval > 0
+        assert code.secret
+        assert 0 < len(code.user_code) <= 64
+        for url in (code.url, code.complete_url):
+            assert url is None or url.startswith(("https://", "http://127.0.0.1"))
