@@ -227,7 +227,7 @@ def _add(args: argparse.Namespace, context: Context) -> int:
             raise UsageError(
                 "tuf_root_missing",
                 "a TUF repository can be trusted only from a root that you have already",
-                where=source,
+                where=name,  # the URL may hold a secret
                 hint="get its first root.json from whoever runs it, and give --root FILE",
             )
         _need_network(context)
