@@ -40,6 +40,8 @@ class Settings:
     cache_folder: Path | None = None
     #: Of what the user decided; None where no absolute folder is known.
     config_folder: Path | None = None
+    #: Of what runs remember, and losing would weaken; None where no absolute folder is known.
+    state_folder: Path | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -81,6 +83,7 @@ def load_settings(
         instance=environ.get("ATTEST_INSTANCE") or None,
         cache_folder=cache_folder(environ),
         config_folder=config_folder(environ),
+        state_folder=state_folder(environ),
         limits=Limits(**bounds) if bounds else DEFAULT_LIMITS,
     )
 
@@ -143,6 +146,25 @@ def cache_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Pa
     if platform == "darwin":
         return _first_absolute(home and f"{home}/Library/Caches")
     return _first_absolute(environ.get("XDG_CACHE_HOME"), home and f"{home}/.cache")
+
+
+def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """The folder of what runs remember, or None where no absolute folder is known.
+
+    Args:
+        environ: the environment.
+        platform: as `sys.platform` spells it.
+
+    Source: XDG Base Directory Specification, which has relative values ignored.
+    """
+    home = environ.get("HOME")
+    if platform == "win32":
+        folder = _first_absolute(environ.get("LOCALAPPDATA"))
+        return None if folder is None else folder / "state"
+    if platform == "darwin":
+        folder = _first_absolute(home and f"{home}/Library/Application Support")
+        return None if folder is None else folder / "state"
+    return _first_absolute(environ.get("XDG_STATE_HOME"), home and f"{home}/.local/state")
 
 
 def _first_absolute(*folders: str | None) -> Path | None:

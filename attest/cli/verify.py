@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attest.api.verify import no_verdict
 from attest.cli.context import Context
 from attest.cli.verify_answer import Form, Verification, write_document
-from attest.cli.verify_file import add_file_options, policy_file_of
+from attest.cli.verify_file import add_file_options, policy_file_of, refuse_signed_policy
 from attest.cli.verify_many import jobs_of, verify_many
 from attest.cli.verify_policy import add_policy_options, policy_of
 from attest.cli.verify_targets import Targets
@@ -104,6 +104,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         )
     policy: Policy | None
     trust: tuple[TrustRoot, ...] = ()
+    if args.policy is None:
+        refuse_signed_policy(args)
     if args.policy is not None:
         policy, trust = policy_file_of(args, context)
     elif (policy := policy_of(args)) is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
 from attest.cli.verify_thresholds import requiring
-from attest.cli.verify_trust import root_in_file, root_of_instance
+from attest.cli.verify_trust import root_in_file, root_of_instance, trust_of
 from attest.errors import UsageError
+from attest.policy.issuers import resolve_issuer
 from attest.policy.model import Policy
 from attest.terminal import escape
 
@@ -33,6 +35,26 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that name a policy file."""
     group = parser.add_argument_group("or a policy file, which alone says who must have signed")
     group.add_argument("--policy", metavar="FILE", help="policy in YAML or JSON")
+    group.add_argument(
+        "--policy-signer",
+        metavar="ID",
+        help="use it only if this identity signed exactly this file, and nothing newer",
+    )
+    group.add_argument("--policy-issuer", metavar="URL|ALIAS", help="OIDC issuer of that identity")
+    group.add_argument(
+        "--policy-bundle", metavar="FILE", help="bundle of the policy (default: FILE.sigstore.json)"
+    )
+
+
+def refuse_signed_policy(args: argparse.Namespace) -> None:
+    """Refuse what says who signed a policy where there is none.
+
+    Raises:
+        UsageError: `invalid_usage`.
+    """
+    beside = (args.policy_signer, args.policy_issuer, args.policy_bundle)
+    if any(value is not None for value in beside):
+        raise UsageError("invalid_usage", "--policy-signer goes with --policy")
 
 
 def policy_file_of(
@@ -42,7 +64,8 @@ def policy_file_of(
 
     Raises:
         UsageError: `invalid_usage`, `file_not_found`, `unreadable_file`.
-        PolicyFileError: `policy_expired`, and the codes of `attest.policy.load`.
+        PolicyFileError: `policy_expired`, and the codes of `attest.policy.load` and of
+            `load_signed_policy`.
         TrustError: `instance_not_in_policy`, and the codes of `load_root`.
     """
     from attest.policy.decide import check_expiry
@@ -56,7 +79,7 @@ def policy_file_of(
             f"--policy excludes {', '.join(beside)}",
             hint="write it into the policy: only one of them can say who must have signed",
         )
-    rules = Policy.load(args.policy).rules
+    rules = _loaded(args, context)
     check_expiry(rules, datetime.now(UTC))
     # What is demanded on the command line is demanded of keys too.
     if args.min_log_entries:
@@ -67,6 +90,36 @@ def policy_file_of(
     if context.settings.output == "text":
         _tell(rules, args, context)
     return Policy(rules=rules), roots
+
+
+def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
+    """The policy file; where its signer was named, only as that one signed it."""
+    signer, issuer = args.policy_signer, args.policy_issuer
+    if signer is None and issuer is None:
+        if args.policy_bundle is not None:
+            raise UsageError("invalid_usage", "--policy-bundle goes with --policy-signer")
+        return Policy.load(args.policy).rules
+    if not signer or not issuer:
+        raise UsageError(
+            "issuer_missing",
+            "--policy-signer and --policy-issuer go together",
+            hint="name both: an identity is only as good as who vouches for it",
+        )
+    from attest.api.signed_policy import PolicySigner, load_signed_policy
+
+    state = context.settings.state_folder
+    return load_signed_policy(
+        Path(args.policy),
+        PolicySigner(
+            identity=signer,
+            issuer=resolve_issuer(issuer),
+            root=requiring(args, trust_of(args, context)),
+            folder=None if state is None else state / "policies",
+        ),
+        bundle=None if args.policy_bundle is None else Path(args.policy_bundle),
+        now=datetime.now(UTC),
+        limits=context.settings.limits,
+    )
 
 
 def _roots(rules: PolicyFile, args: argparse.Namespace, context: Context) -> tuple[TrustRoot, ...]:

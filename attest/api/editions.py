@@ -1,0 +1,99 @@
+"""The newest edition that was used of each signed policy, so that none older is used again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from attest.atomic import locked, replace_file
+from attest.errors import PolicyFileError, UsageError
+from attest.files import read_file
+
+_LARGEST = 4_096
+_EDITION = re.compile(rb"([1-9][0-9]*|0) ([0-9a-f]{64})\n(?:.*\n)?", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edition:
+    """One edition of a policy: who signed it, its file's name, its serial and its bytes' digest.
+
+    What a sandbox's root vouches for is remembered apart: it proves nothing about anything else.
+    """
+
+    identity: str
+    issuer: str
+    name: str
+    sandbox: bool
+    serial: int
+    sha256: bytes
+
+
+def advance(edition: Edition, *, folder: Path | None) -> None:
+    """Refuse an edition that is older than one that was used; else remember it.
+
+    Args:
+        edition: verified to be signed.
+        folder: what this user's runs remember; None where there is no place for it.
+
+    Raises:
+        PolicyFileError: `policy_rollback`.
+        UsageError: `no_state_folder`, `state_corrupt`, `unwritable_file`, `unreadable_file`.
+    """
+    if folder is None:
+        raise UsageError(
+            "no_state_folder",
+            "there is no place to remember which edition of the policy was used",
+            hint="set XDG_STATE_HOME or HOME to an absolute path",
+        )
+    who = [edition.sandbox, edition.issuer, edition.identity, edition.name]
+    path = folder / f"{hashlib.sha256(json.dumps(who).encode()).hexdigest()}.edition"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            "unwritable_file", error.strerror or str(error), where=str(folder)
+        ) from None
+    with locked(path):
+        serial, digest = _read(path)
+        if (edition.serial, edition.sha256) == (serial, digest):
+            return
+        if edition.serial <= serial:
+            found = f"is edition {edition.serial}, and edition {serial} has been used"
+            if edition.serial == serial:
+                found = f"is not the edition {serial} that has been used"
+            raise PolicyFileError(
+                "policy_rollback",
+                found,
+                where=edition.name,
+                hint="somebody serves an old policy, or changed one without raising its `serial`:"
+                " ask whoever signs it",
+            )
+
+        def write(file: BinaryIO) -> None:
+            about = json.dumps(who)
+            file.write(f"{edition.serial} {edition.sha256.hex()}\n{about}\n".encode())
+
+        replace_file(path, write, mode=0o600)
+
+
+def _read(path: Path) -> tuple[int, bytes]:
+    """Serial and digest of the newest edition; a serial below all others if there was none."""
+    try:
+        data = read_file(path, limit=_LARGEST)
+    except UsageError as error:
+        if error.code == "file_not_found":
+            return -1, b""
+        raise
+    found = _EDITION.fullmatch(data)
+    if found is None:
+        raise UsageError(
+            "state_corrupt",
+            "does not hold an edition",
+            where=str(path),
+            hint="if you know which edition is the newest, remove the file",
+        )
+    return int(found[1]), bytes.fromhex(found[2].decode("ascii"))
