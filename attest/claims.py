@@ -72,24 +72,67 @@ class CertificateIdentity:
 
         Source: design, section 7 "Principals".
         """
-        if self.kind == "email":
-            return f"email:{self.subject.casefold()}"
         number = self.claims.get("source-repository-identifier")
-        return self._workflow(number) if number else self.named_principal
+        return self._workflow(number, self._file) if number else self.named_principal
 
     @property
     def named_principal(self) -> str:
         """The principal with the repository's name in place of its id, which old CAs leave out."""
-        if self.kind == "email":
-            return self.principal
+        return self._workflow(self._repository, self._file)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything it may be revoked by: both principals, and each as somebody might write it.
+
+        That is with a workflow's URI in place of its path, and as issuer and subject.
+        """
+        number = self.claims.get("source-repository-identifier")
+        named = (self._workflow(item, self._signer) for item in (number, self._repository))
+        return frozenset({self.principal, self.named_principal, self._subject, *named})
+
+    @property
+    def _subject(self) -> str:
+        return f"subject:{self.issuer}#{self.subject}"
+
+    @property
+    def _repository(self) -> str | None:
         uri = self.claims.get("source-repository-uri")
         # `https://HOST/NAME`; before 2023 the public CA wrote only the name, elsewhere.
         name = uri.split("/", 3)[-1] if uri else self.claims.get("github-workflow-repository")
-        return self._workflow(name.lower()) if name else f"subject:{self.issuer}#{self.subject}"
+        return name.lower() if name else None
 
-    def _workflow(self, repository: str) -> str:
-        signer = self.claims.get("build-signer-uri") or self.subject
-        return f"workflow:{self.issuer}#{repository}#{signer.partition('@')[0].lower()}"
+    @property
+    def _signer(self) -> str | None:
+        """The URI of the workflow that signed, without its ref; None if no workflow did.
+
+        A CI system may put there what differs from run to run (Codefresh does), so that one
+        pipeline would count as often as it runs: a workflow is what the subject names too.
+        """
+        if self.claims.get("build-signer-uri", self.subject) != self.subject:
+            return None
+        file, ref, _ = self.subject.partition("@")
+        return file.lower() if ref else None
+
+    @property
+    def _file(self) -> str | None:
+        """The workflow that signed: its path, where it is the repository's own, or its URI.
+
+        Who renames a repository has no second workflow by that.
+        """
+        signer, repository = self._signer, self._repository
+        if not signer or not repository:
+            return signer
+        path = signer.split("/", 3)[-1]
+        if not path.startswith(f"{repository}/"):
+            return signer
+        return path.removeprefix(f"{repository}/").removeprefix("/")  # GitLab has two
+
+    def _workflow(self, repository: str | None, file: str | None) -> str:
+        if self.kind == "email":
+            return f"email:{self.subject.casefold()}"
+        if not repository or not file:
+            return self._subject
+        return f"workflow:{self.issuer}#{repository}#{file}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,9 +77,8 @@ def _is_certificate(attestation: VerifiedAttestation, name: str) -> bool:
 
 
 def _principals(attestation: VerifiedAttestation) -> frozenset[str]:
-    names = {attestation.signer.principal}
-    if attestation.identity is not None:
-        names.add(attestation.identity.named_principal)
+    identity = attestation.identity
+    names = {attestation.signer.principal} if identity is None else identity.names
     return frozenset(name.lower() for name in names)
 
 

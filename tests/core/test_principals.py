@@ -14,6 +14,8 @@ from attest.keys import PublicKey
 
 ACTIONS = "https://token.actions.githubusercontent.com"
 SIGNER = "https://github.com/acme/x/.github/workflows/pack.yml"
+RENAMED = f"{SIGNER.replace('acme/x', 'acme/renamed')}@refs/heads/main"
+GITLAB = "https://gitlab.com/g/p//.gitlab-ci.yml@refs/heads/main"
 
 
 def identity(
@@ -49,7 +51,36 @@ def workflow(
         # A branch whose name holds an `@` makes no second workflow of it.
         (workflow(), workflow(f"{SIGNER}@refs/heads/a@refs/heads/main")),
         (workflow(), workflow(SIGNER.replace("acme", "Acme") + "@refs/heads/main")),
-        (workflow(), workflow(uri="https://github.com/acme/renamed")),
+        (workflow(), workflow(RENAMED, uri="https://github.com/acme/renamed")),
+        (
+            workflow(GITLAB, uri="https://gitlab.com/g/p"),
+            workflow(GITLAB.replace("g/p", "h/q"), uri="https://gitlab.com/h/q"),
+        ),
+        # What differs from run to run is nobody's name.
+        (
+            identity(
+                "https://g.codefresh.io/acme/x:1/2",
+                build_signer_uri="https://g/build/3",
+                source_repository_uri="https://github.com/acme/x",
+            ),
+            identity(
+                "https://g.codefresh.io/acme/x:1/2",
+                build_signer_uri="https://g/build/4",
+                source_repository_uri="https://github.com/acme/x",
+            ),
+        ),
+        (
+            identity(
+                "https://circleci.com/p/1",
+                build_signer_uri="https://circleci.com/p/1",
+                source_repository_uri="https://github.com/acme/x",
+            ),
+            identity(
+                "https://circleci.com/p/1",
+                build_signer_uri="https://circleci.com/p/1",
+                source_repository_uri="https://github.com/acme/x.git",
+            ),
+        ),
         (workflow(number=None), workflow(number=None, uri="https://github.com/Acme/X")),
         (
             identity("ana@acme.example", kind="email", issuer="https://a.example"),
@@ -73,6 +104,12 @@ def test_these_two_are_one(one: CertificateIdentity, same: CertificateIdentity) 
         (workflow(), workflow(SIGNER.replace("pack", "test") + "@refs/heads/main")),
         (identity("https://a.example/x", issuer="a"), identity("https://a.example/x", issuer="b")),
         (identity("https://a.example/x"), identity("https://a.example/y")),
+        # Another repository's workflow with the same path, or one whose project begins alike.
+        (workflow(), workflow(SIGNER.replace("acme", "other") + "@refs/heads/main")),
+        (
+            workflow(GITLAB, uri="https://gitlab.com/g/p"),
+            workflow(GITLAB.replace("g/p", "g/p/q"), uri="https://gitlab.com/g/p"),
+        ),
         (identity("ana", kind="username"), identity("ana", kind="email")),
         # The e-mail in a user name is vouched for by nobody as an e-mail.
         (identity("a@b.example", kind="username"), identity("a@b.example", kind="email")),
@@ -90,9 +127,22 @@ def test_a_workflow_with_and_without_its_repositorys_id_shares_a_name() -> None:
     assert before_2023.principal == without.principal
 
 
+def test_a_workflow_goes_by_its_path_and_by_what_else_somebody_might_write() -> None:
+    assert workflow().names == {
+        f"workflow:{ACTIONS}#123#.github/workflows/pack.yml",
+        f"workflow:{ACTIONS}#acme/x#.github/workflows/pack.yml",
+        f"workflow:{ACTIONS}#123#{SIGNER}",
+        f"workflow:{ACTIONS}#acme/x#{SIGNER}",
+        f"subject:{ACTIONS}#{SIGNER}@refs/heads/main",
+    }
+    shared = workflow(SIGNER.replace("acme/x", "acme/shared") + "@refs/tags/v1")
+    assert shared.principal == f"workflow:{ACTIONS}#123#{SIGNER.replace('acme/x', 'acme/shared')}"
+
+
 def test_a_person_has_one_name() -> None:
     ana = identity("Ana@acme.example", kind="email", source_repository_uri="https://h/acme/x")
     assert ana.named_principal == ana.principal == "email:ana@acme.example"
+    assert ana.names == {ana.principal, f"subject:{ACTIONS}#Ana@acme.example"}
 
 
 def certificate(serial: int = 0x1F) -> x509.Certificate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attest.claims import CertificateIdentity
 from attest.policy.rules import (
     AnySigner,
 )
@@ -60,15 +61,35 @@ def test_one_workflow_on_two_refs_is_one() -> None:
 
 
 def test_one_renamed_repository_is_one() -> None:
-    signer = "https://github.com/acme/evidence/.github/workflows/pack.yml@refs/heads/main"
-    rules = policy(
-        [ci("ci", field("repository", "acme/*"), field("signer-repository", "acme/*"))],
-        [line("ci", at_least=2)],
+    rules = policy([ci("ci", field("repository-id", "123456789"))], [line("ci", at_least=2)])
+    both = attestation(workflow()), attestation(workflow("acme/renamed"))
+    assert code_of(rules, *both) == "not_enough_signers"
+    anybody = policy([ci("ci", field("repository", "acme/*"))], [line("ci", at_least=2)])
+    assert code_of(anybody, *both) == "not_enough_signers"
+    forked = workflow("acme/renamed", number="2")
+    assert code_of(anybody, attestation(workflow()), attestation(forked)) is None
+
+
+def test_one_pipeline_that_runs_twice_is_one() -> None:
+    """Codefresh names each run where others name the workflow that signed."""
+    issuer, pipeline = "https://oidc.codefresh.io", "https://g.codefresh.io/acme/pack:1/2"
+    first, second = (
+        attestation(
+            CertificateIdentity(
+                subject=pipeline,
+                kind="uri",
+                issuer=issuer,
+                claims={
+                    "build-signer-uri": f"https://g.codefresh.io/build/{run}",
+                    "source-repository-uri": "https://github.com/acme/evidence",
+                },
+            )
+        )
+        for run in (1, 2)
     )
-    renamed = workflow("acme/renamed", signer=signer)
-    assert code_of(rules, attestation(workflow()), attestation(renamed)) == "not_enough_signers"
-    forked = workflow("acme/renamed", signer=signer, number="2")
-    assert code_of(rules, attestation(workflow()), attestation(forked)) is None
+    rule = ci("ci", field("subject", "https://g.codefresh.io/acme/**"), issuer=issuer)
+    assert code_of(policy([rule], [line("ci")]), first) is None
+    assert code_of(policy([rule], [line("ci", at_least=2)]), first, second) == "not_enough_signers"
 
 
 def test_one_workflow_with_and_without_its_repositorys_id_is_one() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from attest.claims import CertificateIdentity
 from attest.errors import PolicyFileError
 from attest.keys import PublicKey
 from attest.policy.rules import (
@@ -31,6 +32,7 @@ from tests.policy.verified_makers import (
     ci,
     code_of,
     decided,
+    field,
     key,
     line,
     people,
@@ -106,15 +108,34 @@ def test_a_key_is_revoked_as_a_principal_too() -> None:
     )
 
 
+FILE = ".github/workflows/pack.yml"
+URI = f"https://github.com/acme/evidence/{FILE}"
+
+
 @pytest.mark.parametrize("repository", ["123456789", "acme/evidence", "Acme/Evidence"])
-def test_a_workflow_is_revoked_by_its_repositorys_id_or_name(repository: str) -> None:
-    signer = "https://github.com/acme/evidence/.github/workflows/pack.yml"
-    revoked = revoking(identities=f"workflow:{ACTIONS}#{repository}#{signer}")
+@pytest.mark.parametrize("file", [FILE, URI])
+def test_a_workflow_is_revoked_by_its_repositorys_id_or_name(repository: str, file: str) -> None:
+    revoked = revoking(identities=f"workflow:{ACTIONS}#{repository}#{file}")
     rules = policy([ci()], [line("ci")], revoked=revoked)
     assert code_of(rules, attestation(workflow())) == "signer_revoked"
     assert code_of(rules, attestation(workflow(number="2"))) == (
         None if repository == "123456789" else "signer_revoked"
     )
+
+
+def test_a_renamed_repository_stays_revoked() -> None:
+    revoked = revoking(identities=workflow().principal)
+    rules = policy([ci("ci", field("repository-id", "123456789"))], [line("ci")], revoked=revoked)
+    assert code_of(rules, attestation(workflow("acme/renamed"))) == "signer_revoked"
+
+
+@pytest.mark.parametrize("signer", [workflow(), person(ANA, ACTIONS)])
+def test_an_identity_is_revoked_by_its_subject_too(signer: CertificateIdentity) -> None:
+    revoked = revoking(identities=f"subject:{signer.issuer}#{signer.subject}")
+    anybody = ci("ci", field("subject", "**"))
+    assert code_of(policy([anybody], [line("ci")]), attestation(signer)) is None
+    rules = policy([anybody], [line("ci")], revoked=revoked)
+    assert code_of(rules, attestation(signer)) == "signer_revoked"
 
 
 def test_what_has_no_verified_time_was_not_signed_before_a_revocation() -> None:
