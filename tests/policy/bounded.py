@@ -17,16 +17,25 @@ def main(memory: int, paths: list[str]) -> None:
     """Load files with so many bytes beyond what the interpreter and its modules take."""
     check_pattern(Pattern(kind="regex", text="a"))  # loads RE2, which is not the files' doing
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
-    codes = {}
-    for path in paths:
-        try:
-            load_policy(path)
-        except PolicyFileError as error:
-            codes[Path(path).name] = error.code
-        except MemoryError:
-            codes[Path(path).name] = "MemoryError"
-    json.dump(codes, sys.stdout)
+    json.dump({Path(path).name: code(path, size + memory) for path in paths}, sys.stdout)
+
+
+def code(path: str, memory: int) -> str:
+    """What a file is refused with in so much address space."""
+    free = resource.getrlimit(resource.RLIMIT_AS)
+    bound = memory, free[1]
+    resource.setrlimit(resource.RLIMIT_AS, bound)
+    try:
+        load_policy(path)
+    except PolicyFileError as error:
+        return error.code
+    except (MemoryError, SystemError):  # the interpreter loses its own error for lack of room
+        # First: the error holds what was read, and the least further thing has no room.
+        resource.setrlimit(resource.RLIMIT_AS, free)
+        return "MemoryError"
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, free)
+    return "loaded"
 
 
 if __name__ == "__main__":
