@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from attest.policy.fields import fold_of, needs_own_workflow
 from attest.policy.issuers import ISSUERS
 from attest.policy.match import matches
 from attest.policy.rules import (
     CertificateSigner,
     FieldName,
     FieldRule,
-    KeySigner,
     Pattern,
     Requirement,
     SignerRule,
-    Window,
 )
 
 #: Domains where anybody gets an address by asking.
@@ -109,24 +106,6 @@ def as_glob(pattern: Pattern) -> str | None:
     return made if made and "***" not in made else None
 
 
-def covers(wide: SignerRule, narrow: SignerRule) -> bool:
-    """Whether whoever meets one rule certainly meets the other, as far as it can be told."""
-    if isinstance(wide, KeySigner) and isinstance(narrow, KeySigner):
-        return wide.key == narrow.key and _spans(wide.window, narrow.window)
-    if not isinstance(wide, CertificateSigner) or not isinstance(narrow, CertificateSigner):
-        return False
-    if wide.issuer != narrow.issuer or not _spans(wide.window, narrow.window):
-        return False
-    if needs_own_workflow(wide) and not needs_own_workflow(narrow):
-        return False
-    asked = {(field.name, field.claim): field for field in narrow.fields}
-    return all(
-        (field.name, field.claim) in asked
-        and _lets_in(field, asked[field.name, field.claim], wide.issuer)
-        for field in wide.fields
-    )
-
-
 def repository_alone(line: Requirement, rules: Sequence[SignerRule]) -> str | None:
     """A repository whose workflows alone can fill every slot of a line, if there is one."""
     files: dict[str, set[str]] = {}
@@ -197,22 +176,3 @@ def _is_any_branch(pattern: Pattern, *, uri: bool) -> bool:
         if pattern.kind == "regex":  # a piece of it may be none
             return bool(re.match(r"(refs/|refs/heads/)?\.[*+]", text))
     return any(matches(Pattern(kind=pattern.kind, text=text), probe) for probe in _ANY_BRANCH)
-
-
-def _spans(wide: Window, narrow: Window) -> bool:
-    first, last = wide.not_before, wide.not_after
-    begins = first is None or (narrow.not_before is not None and first <= narrow.not_before)
-    ends = last is None or (narrow.not_after is not None and narrow.not_after <= last)
-    return begins and ends
-
-
-def _lets_in(wide: FieldRule, narrow: FieldRule, issuer: str) -> bool:
-    fold = fold_of(wide, issuer)
-
-    def taken(item: Pattern) -> Iterator[bool]:
-        for pattern in wide.any_of:
-            everything = pattern.kind == "glob" and pattern.text == "**"
-            exact = item.kind == "exact" and matches(pattern, item.text, fold=fold)
-            yield pattern == item or everything or exact
-
-    return all(any(taken(item)) for item in narrow.any_of)

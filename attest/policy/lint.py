@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias
 from attest.errors import AttestError
 from attest.policy.breadth import (
     as_glob,
-    covers,
     email_is_open_to_all,
     every_ref,
     is_ci,
@@ -22,6 +21,7 @@ from attest.policy.breadth import (
 )
 from attest.policy.match import matches
 from attest.policy.rules import CertificateSigner, FieldRule, KeySigner, PolicyFile, Position
+from attest.policy.shadows import shadowed
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 
@@ -253,6 +253,7 @@ def _workflow(rule: CertificateSigner, path: str) -> Iterator[Finding]:
 def _lines(policy: PolicyFile) -> Iterator[Finding]:
     rules = {rule.name: rule for rule in policy.signers}
     seen: set[str] = set()
+    compared: set[frozenset[str]] = set()
     for index, line in enumerate(policy.require):
         path = f"require[{index}]"
         asked = [rules[name] for name in line.of]
@@ -264,16 +265,16 @@ def _lines(policy: PolicyFile) -> Iterator[Finding]:
                 path=path,
                 at=line.position,
             )
-        for number, narrow in enumerate(asked):
-            for other, wide in enumerate(asked):
-                # Of two that are equal, the later one is shadowed.
-                both = covers(wide, narrow) and (other < number or not covers(narrow, wide))
-                if other != number and both and narrow.name not in seen:
-                    seen.add(narrow.name)
-                    yield _finding(
-                        "shadowed_signer",
-                        f"{wide.name!r} in the same line lets in whoever {narrow.name!r} does",
-                        "leave one out of the line, or make the other narrower",
-                        path=path,
-                        at=line.position,
-                    )
+        if (group := frozenset(line.of)) in compared:
+            continue
+        compared.add(group)
+        for narrow, wide in shadowed(asked):
+            if narrow.name not in seen:
+                seen.add(narrow.name)
+                yield _finding(
+                    "shadowed_signer",
+                    f"{wide.name!r} in the same line lets in whoever {narrow.name!r} does",
+                    "leave one out of the line, or make the other narrower",
+                    path=path,
+                    at=line.position,
+                )

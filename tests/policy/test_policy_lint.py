@@ -15,9 +15,11 @@ from attest.policy.breadth import as_glob
 from attest.policy.lint import RULES, Finding, lint
 from attest.policy.load import parse_policy
 from attest.policy.match import matches
-from attest.policy.rules import Pattern
+from attest.policy.rules import CertificateSigner, Pattern
+from attest.policy.shadows import covers, shadowed
 from attest.shared_data import shared_folder
 from tests.policy.policy_texts import PEMS
+from tests.policy.verified_makers import ACTIONS, field
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 CI: dict[str, Any] = {
@@ -260,3 +262,30 @@ def test_a_glob_that_is_offered_says_what_the_regular_expression_says(
     if glob is not None:
         offered = Pattern(kind="glob" if "*" in glob else "exact", text=glob)
         assert matches(offered, value) == matches(regex, value)
+
+
+VALUES = st.lists(st.sampled_from(["a", "b", "A", "a*", "*", "**", "a/b"]), min_size=1, unique=True)
+
+
+@given(drawn=st.data())
+def test_shadows_are_those_that_comparing_every_pair_finds(drawn: st.DataObject) -> None:
+    issuers = st.sampled_from([ACTIONS, "https://accounts.google.com"])
+    names = st.sampled_from(["ref", "repository", "signer-workflow"])
+    signers = drawn.draw(
+        st.lists(st.tuples(issuers, st.dictionaries(names, VALUES, min_size=1)), max_size=6)
+    )
+    rules = [
+        CertificateSigner(
+            name=f"x{number}",
+            issuer=issuer,
+            fields=tuple(field(name, *values) for name, values in members.items()),
+        )
+        for number, (issuer, members) in enumerate(signers)
+    ]
+    expected = {
+        narrow.name
+        for at, narrow in enumerate(rules)
+        for other, wide in enumerate(rules)
+        if other != at and covers(wide, narrow) and (other < at or not covers(narrow, wide))
+    }
+    assert {narrow.name for narrow, _ in shadowed(rules)} == expected
