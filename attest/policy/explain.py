@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from attest.policy.qualify import shown
 from attest.policy.rules import (
     AnySigner,
     CertificateSigner,
     KeySigner,
     MaxAgeRule,
-    Pattern,
     PolicyFile,
     PredicateTypeRule,
     Requirement,
@@ -37,11 +37,6 @@ def explain_policy(policy: PolicyFile) -> tuple[str, ...]:
         escape them.
     """
     return tuple(_policy(policy))
-
-
-def shown(pattern: Pattern) -> str:
-    """A pattern as it is written."""
-    return f"{{regex: {pattern.text}}}" if pattern.kind == "regex" else pattern.text
 
 
 def _policy(policy: PolicyFile) -> Iterator[str]:
