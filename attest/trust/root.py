@@ -26,6 +26,8 @@ _MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.trustedroot.v0.1+json"
 #: Organization in every certificate that the sandbox makes; marks a root as worthless elsewhere.
 SANDBOX_ORGANIZATION = "attest sandbox (not for production)"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+#: The last two labels of a host's name; an IP address has none.
+_DOMAIN = re.compile(r"[^.\s]+\.(?![0-9]+$)[^.:\s]+$")
 _CODE = "invalid_trusted_root"
 #: Bytes of a key id that a checkpoint's signature line carries (C2SP signed-note).
 _HINT_SIZE = 4
@@ -50,7 +52,7 @@ class Log:
     """A transparency log or CT log: its key, raw log id, and host as checkpoints name it.
 
     `hint` are the four raw bytes that name its key in checkpoints; `operator` is whom thresholds
-    count: who runs it by the root's word, else its host.
+    count: who runs it by the root's word, else its host's domain.
     """
 
     log_id: bytes
@@ -65,7 +67,7 @@ class Log:
 class Authority:
     """A certificate or timestamp authority: its certificates, the issuing or signing one first.
 
-    `operator` is whom thresholds count: who runs it by the root's word, else the host of its URI.
+    `operator` is whom thresholds count: who runs it by the root's word, else its host's domain.
     """
 
     uri: str
@@ -288,8 +290,15 @@ def _host(item: Members, key: str, url: str) -> str:
 
 
 def _operator(given: str, host: str) -> str:
-    # One who is written in two ways must not count twice.
-    return (given.strip() or host).casefold()
+    """Who runs a service; one who is written in two ways, or has several hosts, counts once.
+
+    Of a host's name the last two labels count: the public instance's two logs are on two hosts
+    of one domain, and no operator is named. Where strangers share such a domain too few are
+    counted, never too many.
+    """
+    name = (given.strip() or host).casefold()
+    domain = _DOMAIN.search(name.rstrip("."))
+    return domain[0] if domain else name
 
 
 def _authorities(root: Members, key: str) -> tuple[Authority, ...]:

@@ -381,8 +381,13 @@ def test_a_v1_time_without_its_set_does_not_count() -> None:
 def test_times_are_counted_by_who_gives_them(
     least: int, stamps: list[Callable[[bytes], bytes]], code: str | None
 ) -> None:
-    root = replace(ROOT, profile=InstanceProfile(name="strict", min_times=least))
+    def name(root: Json) -> None:
+        root["timestampAuthorities"][0]["operator"] = "somebody else"
+
+    profile = InstanceProfile(name="strict", min_times=least)
+    root = replace(parse_root(root_json(name)), profile=profile)
     data = replace(V1_DSSE, timestamps=stamps).build()
+    assert verdict(data, replace(ROOT, profile=profile)) == (VerificationFailed, "not_enough_times")
     if code is None:
         assert len(verify(data, root=root).times) == 3
     else:

@@ -143,3 +143,15 @@ def test_a_profile_that_asks_for_no_time_is_refused() -> None:
     with pytest.raises(TrustError) as caught:
         InstanceProfile(name="lax", min_times=0)
     assert caught.value.code == "invalid_instance_profile"
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"), [("sigstore", "sigstore.dev"), ("staging", "sigstage.dev")]
+)
+def test_all_services_of_a_public_instance_have_one_operator(name: str, domain: str) -> None:
+    """Its logs are on several hosts: two entries by it are no two witnesses."""
+    root = TrustRoot.embedded(name)
+    assert len({log.host for log in root.logs}) > 1
+    keepers = [item.operator for item in (*root.logs, *root.ct_logs)]
+    makers = [item.operator for item in (*root.authorities, *root.timestamp_authorities)]
+    assert {*keepers, *makers} == {domain}
