@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SOURCES := attest tests $(wildcard bench)
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-full test-extra fuzz lint format bench schema lock clean
+.PHONY: demo test test-full test-extra fuzz mutate lint format bench schema lock clean
 
 demo: $(READY)
 	@$(BIN)/attest demo
@@ -29,6 +29,10 @@ test-extra: $(READY)
 FUZZ_SECONDS ?= 300
 fuzz: $(READY)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+
+# Every small change to the code that decides policies; lists those that no test notices.
+mutate: $(READY)
+	@$(BIN)/python -m tests.mutation.policy_code
 
 lint: $(READY)
 	@$(BIN)/mypy $(SOURCES)
