@@ -1,0 +1,181 @@
+"""The command that signing prints is run as it is printed: it verifies, and for nobody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from attest.cli.main import main
+from attest.pack.builder import build_pack
+from attest.sandbox import Sandbox
+
+TYPE = "https://acme.example/tested/v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """How one command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*words: str, environ: Mapping[str, str] | None = None) -> Ran:
+    out, err = io.StringIO(), io.StringIO()
+    code = main(words, stdout=out, stderr=err, environ=environ or {})
+    return Ran(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.txt", "b.txt"):
+        Path(name).write_text(name)
+    Path("tested.json").write_text('{"passed": 214}')
+    build_pack(Path("e.epack"), [Path("a.txt")], stream="acme/prod")
+
+
+@pytest.fixture
+def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    home = tmp_path.parent / f"{tmp_path.name}-home"
+    return {"HOME": str(home), "SIGSTORE_ID_TOKEN": sandbox.person_token()}
+
+
+@pytest.fixture(autouse=True)
+def _working(sandbox: Sandbox) -> Iterator[None]:
+    yield
+    sandbox.faults.clear()
+
+
+def printed(text: str) -> list[list[str]]:
+    """The commands after each `to verify it:`."""
+    lines = text.splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("  attest verify ")]
+
+
+SAID = ["--predicate", "tested.json", "--predicate-type", TYPE]
+
+
+@pytest.mark.parametrize("where", ["config", "parts"])
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["e.epack"], 1),
+        (["a.txt"], 1),
+        (["sha256:" + "0" * 64, "--bundle", "zeros.json"], 1),
+        (["a.txt", *SAID], 1),
+        (["a.txt", "b.txt", *SAID, "--bundle", "both.json"], 2),
+        (["a.txt", "b.txt", "e.epack"], 3),
+    ],
+)
+def test_every_printed_command_verifies(
+    sandbox: Sandbox, environ: dict[str, str], words: list[str], count: int, where: str
+) -> None:
+    options = ["--trust-config", str(sandbox.trust_config)]
+    if where == "parts":
+        config = Path(sandbox.directory, "signing_config.json")
+        options = ["--signing-config", str(config), "--trusted-root", str(sandbox.trusted_root)]
+    signed = run("sign", *words, *options, environ=environ)
+    assert signed.code == 0, signed.err
+    commands = printed(signed.out)
+    assert len(commands) == count
+    for command in commands:
+        verified = run(*command, environ={"HOME": environ["HOME"]})
+        assert verified.code == 0, verified.err + verified.out
+        stranger = [word.replace("ana@", "eve@") for word in command]
+        assert run(*stranger, environ={"HOME": environ["HOME"]}).code == 1
+
+
+def test_the_command_for_a_key_verifies(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    Path("secret").write_text("correct horse\n")
+    made = run("key", "generate", "release.key", "--passphrase-file", "secret", environ=environ)
+    assert made.code == 0, made.err
+    key = ["--key", "release.key", "--passphrase-file", "secret"]
+    config = ["--trust-config", str(sandbox.trust_config)]
+    for target in (["e.epack"], ["a.txt"], ["b.txt", *SAID]):
+        signed = run("sign", *target, *key, *config, environ={"HOME": environ["HOME"]})
+        assert signed.code == 0, signed.err
+        (command,) = printed(signed.out)
+        assert run(*command).code == 0
+        assert run(*[word.replace("a.txt", "b.txt") for word in command]).code == (
+            0 if target[0] != "a.txt" else 2
+        )
+
+
+def test_a_log_that_is_down_is_told_and_the_same_command_goes_on(
+    sandbox: Sandbox, environ: dict[str, str]
+) -> None:
+    words = ["sign", "a.txt", "e.epack", "missing", "--trust-config", str(sandbox.trust_config)]
+    sandbox.faults.inject("log-500")
+    down = run(*words, environ=environ)
+    assert (down.code, down.out) == (2, "")
+    assert down.err.count("error: signature_pending: ") == 2
+    assert down.err.splitlines()[-2:] == [
+        "3 targets: 2 waiting for the log, 1 not signed",
+        "the same command with --resume goes on where this one ended",
+    ]
+    assert environ["SIGSTORE_ID_TOKEN"] not in down.err
+    assert not Path("a.txt.sigstore.json").exists()
+    in_json = run(*words, "--output", "json", environ=environ)
+    lines = [json.loads(line) for line in in_json.out.splitlines()]
+    assert [(line["result"], line["path"]) for line in lines] == [
+        ("pending", "a.txt.pending.json"),
+        ("pending", "e.epack.pending.json"),
+        ("error", None),
+    ]
+    waiting = run(
+        *("verify", "a.txt", "--bundle", "a.txt.pending.json", "--unsafe-any-identity"),
+        *("--trusted-root", str(sandbox.trusted_root)),
+    )
+    assert waiting.code == 1
+    assert "bundle_pending" in waiting.out
+    sandbox.faults.clear()
+    resumed = run(*words, "--resume", environ={"CI": "true"})
+    assert resumed.code == 2
+    assert "3 targets: 2 signed, 1 not signed" in resumed.err
+    assert resumed.out.startswith("completed        a.txt\n")
+    for command in printed(resumed.out):
+        assert run(*command).code == 0
+    assert not list(Path().glob("*.pending.json"))
+
+
+def test_resuming_without_a_token_signs_nothing_anew(
+    sandbox: Sandbox, environ: dict[str, str]
+) -> None:
+    words = ["sign", "a.txt", "--resume", "--trust-config", str(sandbox.trust_config)]
+    refused = run(*words, environ={"CI": "true"})
+    assert (refused.code, refused.out) == (2, "")
+    assert "error: no_identity: " in refused.err
+    assert not Path("a.txt.sigstore.json").exists()
+    assert run(*words, environ=environ).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a.txt", "--resume", "--replace"],
+        ["a.txt", "--resume", "--dry-run"],
+        ["a.txt", "--predicate", "tested.json"],
+        ["a.txt", "--predicate-type", TYPE],
+        ["a.txt", *SAID, "--statement", "tested.json"],
+        ["e.epack", *SAID],
+        ["a.txt", "b.txt", "--bundle", "both.json"],
+        ["a.txt", "b.txt", "--statement", "tested.json"],
+        ["-", "--identity-token", "-"],
+    ],
+)
+def test_what_does_not_go_together_signs_nothing(
+    sandbox: Sandbox, environ: dict[str, str], words: list[str]
+) -> None:
+    size = sandbox.instance.rekor1.size
+    refused = run("sign", *words, "--trust-config", str(sandbox.trust_config), environ=environ)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: invalid_usage: ")
+    assert sandbox.instance.rekor1.size == size
