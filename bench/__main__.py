@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import copies, many, packs, policy, verify
+from bench import copies, many, packs, policy, sign, verify
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 packs.add_options(parser)
@@ -12,4 +12,5 @@ verify.measure(args.rounds)
 packs.measure(args)
 copies.measure(args)
 many.measure(args)
+sign.measure(args)
 policy.measure(args.rounds)
