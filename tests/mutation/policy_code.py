@@ -16,6 +16,7 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -202,8 +203,9 @@ def survives(mutant: Mutant | None) -> bool:
         os.chdir(ROOT)
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
-        os.environ["HYPOTHESIS_DATABASE_FILE"] = os.devnull
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        # What was imported before the fork has no assertions of ours.
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         status = int(pytest.main([*options, *(test for test in TESTS if Path(test).exists())]))
     finally:
         os._exit(status)
@@ -228,6 +230,8 @@ def main() -> int:
     parser.add_argument("--from-line", type=int, default=0, help="only mutants from this line on")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    # What fails under a mutant is nothing that later runs should try first.
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp()
     for name in ("pytest", "hypothesis", "cryptography.x509", "yaml", "re2", "requests"):
         importlib.import_module(name)
     if not survives(None):
