@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from attest.api.signed import Signed
 from attest.api.signers import Signers, open_keyless
 from attest.api.target import NamedTarget, name_target
 from attest.api.trusted import Trusted
+from attest.api.turns import Turns
 from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import AttestError, SigningError, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
@@ -193,22 +193,6 @@ class _Task(Protocol):
         """What becomes of it on a dry run."""
 
 
-class _Turns:
-    """Lets threads that mean the same file go one after another."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-
-    @contextmanager
-    def of(self, place: str) -> Iterator[None]:
-        """Hold a place."""
-        with self._lock:
-            lock = self._locks.setdefault(os.path.realpath(place), threading.Lock())
-        with lock:
-            yield
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
     """Signs any number of targets, in any number of threads; made by `open_session`."""
@@ -217,7 +201,7 @@ class Session:
     instance: SigningInstance
     limits: Limits
     key: UsedKey | None = None
-    _turns: _Turns = field(default_factory=_Turns, repr=False)
+    _turns: Turns = field(default_factory=Turns, repr=False)
 
     def sign(
         self,

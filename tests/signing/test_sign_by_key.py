@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Never, cast
 
 import pytest
 
@@ -17,19 +16,15 @@ from attest.api import sign_file
 from attest.api.key import open_key
 from attest.api.sign import Options, Session, open_key_session, sign
 from attest.api.verify import examine
-from attest.errors import AttestError, SigningError, UsageError
+from attest.errors import AttestError, UsageError
 from attest.keys import PublicKey
 from attest.oidc import IdentityToken
 from attest.pack.builder import build_pack
 from attest.pack.reader import open_pack
 from attest.policy.model import Policy, Signer
 from attest.sandbox import Sandbox
-from attest.signing.config import Services
 from attest.signing.instance import SigningInstance
-from attest.signing.keyed import KeyedSigner
 from attest.signing.keyfile import FileKey
-from attest.signing.submit import Submitter
-from attest.signing.work import SignedWork
 from attest.strictjson import JSON
 from attest.trust.root import TrustRoot
 from tests.signing.key_services import TOKEN, Service, serving
@@ -370,26 +365,6 @@ def test_a_log_that_has_it_already_gives_its_entry_again(
         session.sign(file, bundle=tmp_path / "one.json")
         session.sign(file, bundle=tmp_path / "two.json")
     assert verdict(file, "p256", root, tmp_path / "two.json") is None
-
-
-class Forgetful:
-    """A log that has the entry already and does not say where."""
-
-    services = Services(timestamp_authorities=(), logs=())
-
-    def timestamp(self, work: SignedWork) -> SignedWork:
-        return work
-
-    def complete(self, _work: SignedWork) -> Never:
-        raise SigningError("log_has_entry", "it is there", hint="sign again")
-
-
-def test_signing_again_is_no_advice_to_a_key_that_signs_the_same_each_time() -> None:
-    signer = KeyedSigner(key=file_key("p256"), submitter=cast("Submitter", Forgetful()))
-    with pytest.raises(SigningError) as caught:
-        signer.sign_digest(bytes(32))
-    assert caught.value.code == "log_has_entry"
-    assert "signs the same each time" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("other", ["p384", "ed25519"])
