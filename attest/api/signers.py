@@ -46,6 +46,7 @@ class KeylessSigners:
         self._lock = threading.Lock()
         self._signer: StagedSigner | None = None
         self._expires = datetime.min.replace(tzinfo=UTC)
+        self._who: Identity | None = None
         self._lost: AttestError | None = None
 
     @property
@@ -61,14 +62,15 @@ class KeylessSigners:
         """
         with self._lock:
             self._require_not_lost()
-            try:
-                token = self._source.token()
-            except AttestError as error:
-                # A token that has expired still says whose it was; its certificate may last.
-                if self._signer is None:
+            # Asked once: tokens of people last a minute, certificates that they got ten.
+            if self._who is None:
+                try:
+                    token = self._source.token()
+                except AttestError as error:
                     self._lost = copy.copy(error)
-                raise
-            return Identity(subject=token.identity, issuer=token.issuer)
+                    raise
+                self._who = Identity(subject=token.identity, issuer=token.issuer)
+            return self._who
 
     def current(self) -> StagedSigner:
         """See `Signers.current`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_a_certificate_that_ends_soon_makes_way(
         outcomes = list(sign_each(session, files[:3], options=Options(), threads=1))
     assert codes(outcomes) == [None] * 3
     assert len(certificates(outcomes)) == 3
+
+
+def test_a_certificate_outlives_the_token_that_got_it(
+    files: list[Path], sandbox: Sandbox, instance: SigningInstance
+) -> None:
+    token = IdentityToken.from_text(sandbox.person_token(lifetime_seconds=8))
+    with open_session(token=token, instance=instance) as session:
+        first = list(sign_each(session, files[:1], options=Options()))
+        time.sleep(max(token.seconds_left(), 0) + 0.1)
+        rest = list(sign_each(session, files[1:], options=Options()))
+    assert codes(first + rest) == [None] * len(files)
+    assert len(certificates(first + rest)) == 1
 
 
 class Later(datetime):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from attest import terminal
 from attest.cli.main import main
 from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
@@ -144,6 +145,31 @@ def test_a_log_that_is_down_is_told_and_the_same_command_goes_on(
     for command in printed(resumed.out):
         assert run(*command).code == 0
     assert not list(Path().glob("*.pending.json"))
+
+
+class Terminal(io.StringIO):
+    """A stream that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("more", [[], ["-q"], ["--output", "json"]])
+def test_many_targets_have_a_bar_that_leaves_nothing_behind(
+    sandbox: Sandbox,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+) -> None:
+    monkeypatch.setattr(terminal, "_BEFORE_FIRST", 0.0)
+    monkeypatch.setattr(terminal, "_BETWEEN", 0.0)
+    stderr = Terminal()
+    words = ["sign", "a.txt", "b.txt", *more, "--trust-config", str(sandbox.trust_config)]
+    assert main(words, stdout=io.StringIO(), stderr=stderr, environ=environ) == 0
+    text = stderr.getvalue()
+    assert ("signing [" in text) == (not more)
+    last = text.split("\r")[-1]
+    assert last == ("" if more == ["-q"] else "2 targets: 2 signed\n")
 
 
 def test_resuming_without_a_token_signs_nothing_anew(
