@@ -382,7 +382,7 @@ def test_a_bundle_of_another_signer_is_not_overwritten(
 
 def test_nothing_of_a_key_shows_in_the_session(instance: SigningInstance) -> None:
     with signing("p256", instance) as session:
-        secret = key_of("p256").private_numbers().private_value  # type: ignore[union-attr]  # EC
+        secret = key_of("p256").private_numbers().private_value  # type: ignore[union-attr]  # an EC key by its name
         shown = f"{session!r} {session.signers!r} {session.key!r}"
         assert f"{secret:x}" not in shown
         assert str(secret) not in shown
