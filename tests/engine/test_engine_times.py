@@ -285,6 +285,7 @@ def test_an_authority_without_its_root_in_the_trusted_root() -> None:
 
 
 GEN_TIME = NOW + MINUTE
+TWO = [stamp(), stamp(at=NOW + 2 * MINUTE)]
 
 
 @pytest.mark.parametrize("end", [True, False])
@@ -372,20 +373,14 @@ def test_a_v1_time_without_its_set_does_not_count() -> None:
 
 @pytest.mark.parametrize(
     ("least", "stamps", "code"),
-    [
-        (2, [], "not_enough_times"),
-        (2, [stamp(), stamp(at=NOW + 2 * MINUTE)], None),
-        (3, [stamp(), stamp(at=NOW + 2 * MINUTE)], "not_enough_times"),
-    ],
+    [(2, [], "not_enough_times"), (2, TWO, None), (3, TWO, "not_enough_times")],
 )
 def test_times_are_counted_by_who_gives_them(
     least: int, stamps: list[Callable[[bytes], bytes]], code: str | None
 ) -> None:
-    def name(root: Json) -> None:
-        root["timestampAuthorities"][0]["operator"] = "somebody else"
-
+    document = root_json(lambda root: root["timestampAuthorities"][0].update(operator="another"))
     profile = InstanceProfile(name="strict", min_times=least)
-    root = replace(parse_root(root_json(name)), profile=profile)
+    root = replace(parse_root(document), profile=profile)
     data = replace(V1_DSSE, timestamps=stamps).build()
     assert verdict(data, replace(ROOT, profile=profile)) == (VerificationFailed, "not_enough_times")
     if code is None:
