@@ -122,7 +122,8 @@ class Later(datetime):
     shift = timedelta()
 
     @classmethod
-    def now(cls, tz: object = None) -> datetime:  # type: ignore[override] # UTC is all that is asked
+    # UTC is all that is asked.
+    def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
         assert tz is UTC
         return datetime.now(UTC) + cls.shift
 

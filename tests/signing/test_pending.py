@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -167,7 +168,7 @@ def test_a_changed_target_is_not_completed(
     (folder / "a.txt").write_text("changed")
     build_pack(folder / "e.epack", [folder / "a.txt"], stream="acme/prod", replace=True)
     for name in ("a.txt", "e.epack"):
-        error = refused(folder, sandbox, lambda name=name: resume(folder / name, instance))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        error = refused(folder, sandbox, partial(resume, folder / name, instance))
         assert error.code == "pending_mismatch"
 
 
