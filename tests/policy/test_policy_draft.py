@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.api.policy import write_draft
@@ -117,6 +117,7 @@ def test_a_draft_of_nobody_is_refused() -> None:
     assert caught.value.code == "policy_empty"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     subject=st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), min_size=1)
 )

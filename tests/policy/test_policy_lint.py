@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.policy.breadth import as_glob
@@ -253,6 +253,7 @@ def test_every_rule_is_found_by_some_test_above() -> None:
 REGEX = st.text(st.sampled_from("ab/.*[^]\\+?(|)$^v1"), min_size=1, max_size=12)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(text=REGEX, value=st.text(st.sampled_from("ab/.*v1"), max_size=8))
 def test_a_glob_that_is_offered_says_what_the_regular_expression_says(
     text: str, value: str
@@ -267,6 +268,7 @@ def test_a_glob_that_is_offered_says_what_the_regular_expression_says(
 VALUES = st.lists(st.sampled_from(["a", "b", "A", "a*", "*", "**", "a/b"]), min_size=1, unique=True)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(drawn=st.data())
 def test_shadows_are_those_that_comparing_every_pair_finds(drawn: st.DataObject) -> None:
     issuers = st.sampled_from([ACTIONS, "https://accounts.google.com"])
