@@ -114,7 +114,7 @@ def _scan_module(name: str, tree: ast.Module, takers: Mapping[str, Taker], found
             if name.startswith(FIELDS):
                 for code in _of_a_field(node):
                     found.add(code, "MalformedEvidence")
-        elif isinstance(node, ast.FunctionDef) and _returns_a_code_first(node):
+        elif isinstance(node, ast.FunctionDef) and _returns_codes(node):
             for code in _returned(node):
                 found.add(code, None)
 
@@ -192,13 +192,12 @@ def _strings(nodes: Iterable[ast.expr]) -> tuple[str, ...]:
     )
 
 
-def _returns_a_code_first(node: ast.FunctionDef) -> bool:
-    """Whether a function gives a tuple of a code and reasons, as the policy's evaluator does."""
-    return node.returns is not None and "tuple[str, tuple[" in ast.unparse(node.returns)
+def _returns_codes(node: ast.FunctionDef) -> bool:
+    """Whether a function gives a code, as that of the policy's decision does."""
+    return node.name == "_code"
 
 
 def _returned(function: ast.FunctionDef) -> tuple[str, ...]:
     returns = [n.value for n in ast.walk(function) if isinstance(n, ast.Return)]
-    # `return other or ("code", ...)` gives one as well.
-    given = [v for n in returns for v in (n.values if isinstance(n, ast.BoolOp) else [n])]
-    return _strings([value.elts[0] for value in given if isinstance(value, ast.Tuple)])
+    choices = [[v.body, v.orelse] if isinstance(v, ast.IfExp) else [v] for v in returns if v]
+    return _strings([value for choice in choices for value in choice])

@@ -76,8 +76,8 @@ def test_every_class_stands_under_its_exit_code() -> None:
         ("for code, n in (('a_code', 1), ('b', 2)):\n    raise UsageError(code, 'x')", "a_code"),
         ("def bad(code):\n    raise UsageError(code, 'x')\nbad('a_code')", "a_code"),
         ("class E:\n    def __init__(self, code): ...\nE('a_code')", "a_code"),
-        ("def f() -> tuple[str, tuple[str, ...]]:\n    return 'a_code', ()", "a_code"),
-        ("def f() -> tuple[str, tuple[str, ...]]:\n    return x or ('a_code', ())", "a_code"),
+        ("def _code() -> str:\n    return 'a_code'", "a_code"),
+        ("def _code() -> str:\n    return 'b_code' if x else 'a_code'", "a_code"),
     ],
 )
 def test_the_scan_finds_a_code(source: str, code: str) -> None:
