@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 import shlex
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from attest import terminal
+from attest.api.sign import open_session
 from attest.cli.main import main
+from attest.cli.sign_answer import verify_commands
+from attest.oidc import IdentityToken
 from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
+from attest.signing.instance import Kind, SigningInstance
 
 TYPE = "https://acme.example/tested/v1"
 
@@ -94,6 +99,24 @@ def test_every_printed_command_verifies(
         assert run(*stranger, environ={"HOME": environ["HOME"]}).code == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "options"),
+    [
+        ("registered", "acme", ["--instance", "acme"]),
+        ("public", "staging", ["--instance", "staging"]),
+        ("public", "sigstore", ["--issuer", "https://accounts.google.com"]),
+    ],
+)
+def test_an_instance_that_has_a_name_is_named(
+    instance: SigningInstance, person: IdentityToken, kind: Kind, name: str, options: list[str]
+) -> None:
+    with open_session(token=person, instance=instance) as session:
+        signed = session.sign("a.txt")
+    known = replace(instance, kind=kind, name=name)
+    (command,) = verify_commands(signed, known, Namespace(key=None))
+    assert shlex.split(command)[-2:] == options
+
+
 def test_the_command_for_a_key_verifies(sandbox: Sandbox, environ: dict[str, str]) -> None:
     Path("secret").write_text("correct horse\n")
     made = run("key", "generate", "release.key", "--passphrase-file", "secret", environ=environ)
@@ -147,6 +170,24 @@ def test_a_log_that_is_down_is_told_and_the_same_command_goes_on(
     assert not list(Path().glob("*.pending.json"))
 
 
+@pytest.mark.parametrize("target", ["a.txt", "e.epack"])
+def test_what_was_to_replace_and_waits_for_its_log_replaces_when_resumed(
+    sandbox: Sandbox, environ: dict[str, str], target: str
+) -> None:
+    words = ["sign", target, "--trust-config", str(sandbox.trust_config)]
+    first = json.loads(run(*words, "--output", "json", environ=environ).out)
+    words.append("--replace")
+    sandbox.faults.inject("log-500")
+    assert "signature_pending" in run(*words, environ=environ).err
+    sandbox.faults.clear()
+    resumed = json.loads(run(*words, "--resume", "--output", "json", environ={"CI": "true"}).out)
+    assert resumed["result"] == "completed"
+    assert resumed["log"][0]["index"] != first["log"][0]["index"]
+    assert resumed["entry"] == first["entry"]
+    assert run(*shlex.split(resumed["verify"])[1:]).code == 0
+    assert not list(Path().glob("*.pending.json"))
+
+
 class Terminal(io.StringIO):
     """A stream that a person watches."""
 
@@ -186,7 +227,6 @@ def test_resuming_without_a_token_signs_nothing_anew(
 @pytest.mark.parametrize(
     "words",
     [
-        ["a.txt", "--resume", "--replace"],
         ["a.txt", "--resume", "--dry-run"],
         ["a.txt", "--predicate", "tested.json"],
         ["a.txt", "--predicate-type", TYPE],
