@@ -131,7 +131,7 @@ def retry_after(reply: Reply, *, now: datetime | None = None) -> float:
         return float(text)
     try:
         time_given = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for numbers that no clock shows
         return 0.0
     if time_given.tzinfo is None:
         time_given = time_given.replace(tzinfo=UTC)

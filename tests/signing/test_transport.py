@@ -153,6 +153,20 @@ def test_retry_after_in_seconds(value: str, seconds: float) -> None:
     assert retry_after(Reply(status=503, headers={"retry-after": value}, body=b"")) == seconds
 
 
+@pytest.mark.parametrize("date", ["00:00:00 +99999999999999", "99999999999999999999:00:00 GMT"])
+def test_retry_after_that_no_clock_can_show(date: str) -> None:
+    value = f"Mon, 1 Jan 2035 {date}"
+    assert retry_after(Reply(status=503, headers={"retry-after": value}, body=b"")) == 0
+
+
+def test_a_redirect_is_an_answer_and_takes_nothing_along(server: Server) -> None:
+    server.answers = [(307, {"Location": server.url + "/elsewhere"}, b"")]
+    with Transport(PATIENCE) as transport:
+        request = Request(url=server.url, body=b"?", headers={"Authorization": "Bearer secret"})
+        assert transport.ask(request, service="it", repeatable=True).status == 307
+    assert [path for path, _, _ in server.seen] == ["/ask"]
+
+
 @pytest.mark.parametrize(("ahead", "seconds"), [(90, 90), (-90, 0)])
 def test_retry_after_as_a_date(ahead: int, seconds: float) -> None:
     now = datetime(2026, 11, 21, tzinfo=UTC)
