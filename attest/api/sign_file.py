@@ -140,11 +140,12 @@ class FileTask:
             earlier.beside(self.out, item, self.trusted, self.limits) for item in self.contents
         ]
         first = found[0]
-        ready = self.statement
+        # A statement about a file says something else of it than a signature over its bytes.
+        asked = None if self.statement is None else self.statement.statement
         if (
             first is not None
             and None not in found
-            and (ready is None or ready.statement == first.statement)
+            and asked == first.statement
             and Identity.of(first) == who
         ):
             return self.result(first, kept=True)

@@ -205,6 +205,17 @@ def test_a_signature_over_the_file_alone_is_not_the_statement(
     assert caught.value.code == "bundle_exists"
 
 
+def test_a_statement_about_the_file_is_not_a_signature_over_it(
+    person: IdentityToken, instance: SigningInstance
+) -> None:
+    stated = sign("app.bin", token=person, instance=instance, statement=statement())
+    before = stated.path.read_bytes()
+    with pytest.raises(UsageError) as caught:
+        sign("app.bin", token=person, instance=instance)
+    assert caught.value.code == "bundle_exists"
+    assert stated.path.read_bytes() == before
+
+
 def test_a_dry_run_reads_the_statement_and_signs_nothing(
     sandbox: Sandbox, person: IdentityToken, instance: SigningInstance
 ) -> None:
