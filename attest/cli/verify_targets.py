@@ -36,7 +36,8 @@ class Targets:
     `-` is a list on stdin and `@FILE` a list in a file, one target a line; a folder stands for
     every pack below it and every file with a bundle beside it, by name; a pattern that names no
     file itself stands for what matches it. Lines of a list are no lists or patterns. To be
-    signed, a folder stands for every file below it that is not hidden, and no bundle.
+    signed, a folder stands for every file below it that is not hidden, and no bundle; nor does a
+    pattern stand for bundles unless it asks for them.
 
     Args:
         words: as given.
@@ -76,7 +77,10 @@ class Targets:
             yield Named(name=name)
 
     def _matching(self, pattern: str) -> Iterator[Named]:
-        found = (item for name in sorted(set(_matches(pattern))) for item in self._literally(name))
+        matches = sorted(set(_matches(pattern)))
+        if self.to_sign and not pattern.endswith(_MADE_BY_SIGNING):
+            matches = [name for name in matches if not name.endswith(_MADE_BY_SIGNING)]
+        found = (item for name in matches for item in self._literally(name))
         yield from self._unless_empty(pattern, found, "nothing matches it")
 
     def _listed(self, word: str) -> Iterator[Named]:

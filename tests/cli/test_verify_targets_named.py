@@ -77,6 +77,22 @@ def test_patterns_end_where_links_lead_round(tmp_path: Path) -> None:
     assert names(f"{tmp_path}/**/[a]*") == [f"{tmp_path}/in/a.epack"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("in/*", ["in/a.txt", "in/b.txt"]),
+        ("in/**", ["in/a.txt", "in/b.txt"]),
+        (f"in/*{BUNDLE}", [f"in/a.txt{BUNDLE}"]),
+    ],
+)
+def test_signing_a_pattern_again_does_not_sign_what_signing_made(
+    tmp_path: Path, pattern: str, found: list[str]
+) -> None:
+    touch(tmp_path, "in/a.txt", f"in/a.txt{BUNDLE}", "in/b.txt", "in/b.txt.pending.json")
+    targets = Targets(words=[pattern], stdin=None, to_sign=True)
+    assert [item.name for item in targets] == [str(Path(name)) for name in found]
+
+
 @pytest.mark.parametrize("pattern", ["in/**", "in/**/*.epack", "in/**/**/*.epack"])
 def test_a_pattern_loses_no_folder_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
