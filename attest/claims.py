@@ -165,13 +165,25 @@ class CertificateFacts:
 
         Source: RFC 5280, section 4.1.2.2: issuer and serial number identify a certificate.
         """
-        issuer, _, serial = name.rpartition("#")
-        wanted = x509.Name.from_rfc4514_string(issuer), int(serial, 16)
-        return wanted == (self._certificate.issuer, self._certificate.serial_number)
+        return _issued_name(name) == (self._certificate.issuer, self._certificate.serial_number)
 
     @property
     def _certificate(self) -> x509.Certificate:
         return x509.load_der_x509_certificate(self.der)
+
+
+def is_issued_name(name: str) -> bool:
+    """Whether a text is an `ISSUER#SERIAL`, as `CertificateFacts.is_issued_as` takes it."""
+    try:
+        _issued_name(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _issued_name(name: str) -> tuple[x509.Name, int]:
+    issuer, _, serial = name.rpartition("#")
+    return x509.Name.from_rfc4514_string(issuer), int(serial, 16)
 
 
 def read_identity(certificate: x509.Certificate) -> CertificateIdentity:

@@ -190,6 +190,11 @@ EVIDENCE = Object(
 )
 
 
+_ADDRESS = "[!$-)+-?A-~]+"
+_URL = r"https?://[^#*\s]+"
+_NAMED = r"[^*\u0000-\u001f\u007f]+"
+
+
 def _revoked(pattern: str, form: str) -> Listed:
     value = Text(pattern=pattern, form=form)
     since = Object(
@@ -228,10 +233,12 @@ REVOKED = Object(
         Field(
             name="identities",
             shape=_revoked(
-                r"(email:[^@\s\u0000-\u001f]+@[^@\s\u0000-\u001f]+"
-                rf"|key:{SHA256}|workflow:[^#\s]+#[^#\s]+#[^\u0000-\u001f\u007f]+"
-                r"|subject:[^#\s]+#[^\u0000-\u001f\u007f]+)",
-                "a principal as reports name it: email:…, key:…, workflow:… or subject:…",
+                # Nothing that looks like a revocation and is none: a pattern, an alias of an
+                # issuer, or letters that no certificate has in an address.
+                rf"(email:{_ADDRESS}@{_ADDRESS}|key:{SHA256}"
+                rf"|workflow:{_URL}#[^#*\s]+#{_NAMED}|subject:{_URL}#{_NAMED})",
+                "a principal as reports name it, without patterns: email:a@b.example, key:…, "
+                "workflow:URL#…#… or subject:URL#…, with the URL of its issuer",
             ),
             about="People, keys and workflows, by the principal that a report gives.",
         ),

@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 
+from attest.claims import is_issued_name
 from attest.files import read_file
 from attest.policy.grammar import MATCHED, POLICY
 from attest.policy.issuers import ISSUERS
-from attest.policy.nodes import MAX_BYTES, Mapping, Member, Node, Scalar, parse_nodes
+from attest.policy.nodes import MAX_BYTES, Mapping, Member, Node, Scalar, parse_nodes, shown
 from attest.policy.possible import first_impossible
 from attest.policy.rules import (
     CertificateSigner,
@@ -62,8 +63,8 @@ def parse_policy(data: bytes, *, file: str, folder: Path | None) -> PolicyFile:
         PolicyFileError: `policy_syntax`, `policy_too_large`, `policy_duplicate_key`,
             `policy_unsupported_version`, `policy_unknown_key`, `policy_missing_key`,
             `policy_wrong_type`, `policy_invalid_value`, `policy_empty`, `policy_unknown_signer`,
-            `policy_impossible`, `policy_path_not_allowed`, a code of `check_pattern` for regular
-            expressions, of `load_public_key` for keys.
+            `policy_impossible`, `policy_path_not_allowed`, `invalid_revocation`, a code of
+            `check_pattern` for regular expressions, of `load_public_key` for keys.
 
     Source: design, section 7.
     """
@@ -249,6 +250,15 @@ class _Loader:
             since = self._values.time(node, "since", path)
             node = node.members["value"].value
         value = text_of(node)
+        if "=" in value and path.startswith("revoked.certificates") and not is_issued_name(value):
+            self._structure.refuse(
+                "invalid_revocation",
+                f"{shown(value)} names no certificate",
+                node.position,
+                path,
+                "write ISSUER#SERIAL: a name as in RFC 4514, without blanks after its commas, and "
+                "the serial number in hex",
+            )
         # Principals of people are folded, so another spelling would revoke nobody.
         return Revoked(value=value.casefold() if value.startswith("email:") else value, since=since)
 
