@@ -46,15 +46,15 @@ class _Workflow:
 
 
 def value_of(identity: CertificateIdentity, rule: FieldRule) -> str | None:
-    """What a certificate says of a field; None if nothing.
+    """What a certificate says of a field; None if nothing, and an empty text says nothing.
 
     Args:
         identity: whom the certificate names.
         rule: says which field, or which claim.
     """
     if rule.name == "claims":
-        return identity.claims.get(rule.claim or "")
-    return FIELDS[rule.name].read(identity)
+        return identity.claims.get(rule.claim or "") or None
+    return FIELDS[rule.name].read(identity) or None
 
 
 def fold_of(rule: FieldRule, issuer: str) -> Fold:

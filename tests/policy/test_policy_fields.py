@@ -98,6 +98,7 @@ def test_a_field_reads_its_claim(name: str, identity: CertificateIdentity, value
         ("repository", workflow(source_repository_uri="https://github.com")),
         ("repository", workflow(source_repository_uri="https://github.com/")),
         ("environment", workflow(deployment_environment=None)),
+        ("environment", workflow(deployment_environment="")),
         # Another repository's file, or another project whose path begins alike.
         ("workflow", workflow(build_config_uri=SHARED)),
         ("workflow", workflow(build_config_uri="https://github.com/acme/evidence-x/w.yml@refs/a")),
@@ -130,6 +131,8 @@ def test_every_extension_can_be_asked_for_by_name(name: str) -> None:
     assert passes(ci("ci", claim(name, "Value")), identity)
     assert not passes(ci("ci", claim(name, "value")), identity)
     assert not passes(ci("ci", claim(name, "**")), named("s"))
+    empty = CertificateIdentity(subject="s", kind="uri", issuer=ACTIONS, claims={name: ""})
+    assert not passes(ci("ci", claim(name, "**", "*")), empty)
 
 
 #: Field, what a certificate says, another spelling of it, and whether they are the same.
