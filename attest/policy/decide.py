@@ -265,11 +265,12 @@ def _principals(attestations: Sequence[VerifiedAttestation]) -> list[str]:
     the least: each of those is counted anyway.)
     """
     ids: dict[str, str] = {}
-    for item in attestations:
-        if item.identity is not None and item.identity.principal != item.identity.named_principal:
-            name, principal = item.identity.named_principal, item.identity.principal
+    principals = [item.signer.principal for item in attestations]
+    for item, principal in zip(attestations, principals, strict=True):
+        name = principal if item.identity is None else item.identity.named_principal
+        if name != principal:
             ids[name] = min(ids.get(name, principal), principal)
-    return [ids.get(item.signer.principal, item.signer.principal) for item in attestations]
+    return [ids.get(principal, principal) for principal in principals]
 
 
 def _who(attestation: VerifiedAttestation) -> tuple[str, ...]:

@@ -208,14 +208,22 @@ def _kind(plain: str) -> ScalarKind:
 class _Builder:
     """Turns events into nodes; stops at the first one too many."""
 
-    __slots__ = ("_count", "_events", "_file", "last")
+    __slots__ = ("_count", "_event", "_events", "_file")
 
     def __init__(self, text: str, file: str) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
         self._file = file
         self._count = 0
-        #: Where the last event began.
-        self.last = Position(line=1, column=1)
+        #: The last one that says where it is.
+        self._event: yaml.Event | None = None
+
+    @property
+    def last(self) -> Position:
+        """Where the last event began."""
+        mark = None if self._event is None else self._event.start_mark
+        if mark is None:
+            return Position(line=1, column=1)
+        return Position(line=mark.line + 1, column=mark.column + 1)
 
     def document(self) -> Node:
         """The one document of the stream."""
@@ -233,9 +241,8 @@ class _Builder:
 
     def _next(self) -> yaml.Event:
         event = next(self._events)
-        mark = event.start_mark
-        if mark is not None:
-            self.last = Position(line=mark.line + 1, column=mark.column + 1)
+        if event.start_mark is not None:
+            self._event = event
         return event
 
     def _fail(
@@ -298,8 +305,7 @@ class _Builder:
         position = self.last
         members: dict[str, Member] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            at = self.last
-            key = self._key(event, path, depth)
+            key, at = self._key(event, path, depth)
             below = f"{path}.{key[:60]}" if path else key[:60]
             if key in members:
                 raise self._fail(
@@ -311,7 +317,7 @@ class _Builder:
             members[key] = Member(key=at, value=self._node(self._next(), below, depth + 1))
         return Mapping(members=members, position=position)
 
-    def _key(self, event: yaml.Event, path: str, depth: int) -> str:
+    def _key(self, event: yaml.Event, path: str, depth: int) -> tuple[str, Position]:
         node = self._node(event, path, depth + 1)
         if not isinstance(node, Scalar) or node.kind != "text":
             raise self._fail("policy_syntax", "has a key that is no text", path=path, hint=_QUOTE)
@@ -319,4 +325,4 @@ class _Builder:
             raise self._fail(
                 "policy_syntax", "has a merge key", path=path, hint="write the members themselves"
             )
-        return node.value
+        return node.value, node.position

@@ -35,7 +35,8 @@ def first_impossible(
         The line's index and how many its rules name; None if every line may be met.
     """
     slots = sum(line.at_least for line in require)
-    rules = {name: _everybody(rule, slots) for name, rule in signers.items()}
+    asked = {name for line in require for name in line.of}
+    rules = {name: _everybody(signers[name], slots) for name in asked}
     numbers: dict[Somebody, int] = {}
     known: dict[int, int] = {}
     for index, line in enumerate(require):
@@ -70,13 +71,14 @@ def _everybody(rule: SignerRule, enough: int) -> frozenset[Somebody] | None:
 
 def _workflows(rule: CertificateSigner, enough: int) -> set[Somebody]:
     """The workflows that meet a rule; none if it does not write them out, or only enough."""
+    reused = any(item.name.startswith("signer-") for item in rule.fields)
+    what: FieldName = "signer-workflow" if reused else "workflow"
+    if not (files := _written_out(rule, what)):
+        return set()
     names = {name.casefold() for name in _written_out(rule, "repository")}
     sources = set(_written_out(rule, "repository-id")) or names
-    what: FieldName = "workflow"
-    if reused := any(item.name.startswith("signer-") for item in rule.fields):
+    if reused:
         names = {name.casefold() for name in _written_out(rule, "signer-repository")}
-        what = "signer-workflow"
-    files = _written_out(rule, what)
     if len(sources) * len(files) * (len(names) if reused else 1) >= enough:
         return set()
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -47,6 +47,7 @@ class Evidence:
 class Condition:
     """One thing that a rule asks: whom it lets through, and what it tells the others.
 
+    `passes` says so of those whom all conditions before it let through, and nothing of the others.
     `who` marks the conditions that say whose signature it is.
     """
 
@@ -106,26 +107,34 @@ class Qualification:
     def conditions(self, rule: SignerRule) -> list[Condition]:
         """Everything that a rule asks, in the order in which it is asked: first who, then the rest.
 
-        What is asked first is told first, and whoever passes more is closer.
+        What is asked first is told first, and whoever passes more is closer. The list ends where
+        nobody is left whom the rest could be asked of.
         """
         asked = self._asked.get(rule.name)
         if asked is None:
-            asked = self._asked[rule.name] = self._conditions(rule)
+            asked = self._asked[rule.name] = []
+            left = (1 << len(self._all)) - 1
+            for condition in self._conditions(rule):
+                asked.append(condition)
+                left &= condition.passes
+                if not left:
+                    break
         return asked
 
-    def _conditions(self, rule: SignerRule) -> list[Condition]:
+    def _conditions(self, rule: SignerRule) -> Iterator[Condition]:
         match rule:
             case AnySigner():
-                return list(self._common)
+                window = Window()
             case KeySigner(key=key, window=window):
-                who = [self._is_key(key.key_id.hex())]
+                yield self._is_key(key.key_id.hex())
             case CertificateSigner(window=window):
-                who = self._is_certificate(rule)
+                yield from self._is_certificate(rule)
             case _:
                 assert_never(rule)
+        yield from self._common
         if window not in self._windows:  # most have the same
             self._windows[window] = self._window(window)
-        return [*who, *self._common, *self._windows[window]]
+        yield from self._windows[window]
 
     def qualified(self, rule: SignerRule) -> Positions:
         """The positions of attestations that meet every condition of a rule."""
@@ -151,31 +160,38 @@ class Qualification:
         signer = self._all[position].signer
         return signer.key_id if isinstance(signer, KeyIdentity) else None
 
-    def _is_certificate(self, rule: CertificateSigner) -> list[Condition]:
-        conditions = [
-            Condition(
-                code="certificate_identity_mismatch",
-                field="issuer",
-                passes=self._issuers.get(rule.issuer, 0),
-                expected=(rule.issuer,),
-                actual=self._issuer_of,
-                who=True,
-            )
-        ]
-        conditions += [self._field(field, rule.issuer) for field in rule.fields]
+    def _is_certificate(self, rule: CertificateSigner) -> Iterator[Condition]:
+        left = self._issuers.get(rule.issuer, 0)
+        yield Condition(
+            code="certificate_identity_mismatch",
+            field="issuer",
+            passes=left,
+            expected=(rule.issuer,),
+            actual=self._issuer_of,
+            who=True,
+        )
+        for field in rule.fields:
+            condition = self._field(field, rule.issuer, left)
+            left &= condition.passes
+            yield condition
         if needs_own_workflow(rule):
-            conditions.append(self._own_workflow)
-        return conditions
+            yield self._own_workflow
 
     def _issuer_of(self, position: int) -> str | None:
         identity = self._all[position].identity
         return None if identity is None else identity.issuer
 
-    def _field(self, rule: FieldRule, issuer: str) -> Condition:
+    def _field(self, rule: FieldRule, issuer: str, left: Positions) -> Condition:
         fold = fold_of(rule, issuer)
+        values = self._values_of(rule, fold)
         passes = 0
         for pattern in rule.any_of:
-            passes |= self._matching(rule, pattern, fold)
+            if pattern.kind == "exact":  # a look-up, where `select` would compare each
+                passes |= values.get(folded(pattern.text, fold), 0)
+            else:
+                some = [value for value, at in values.items() if at & left]
+                for value in select(pattern, some, fold=fold):
+                    passes |= values[value]
         return Condition(
             code="certificate_identity_mismatch",
             field=rule.claim or rule.name,
@@ -188,12 +204,6 @@ class Qualification:
     def _value(self, position: int, rule: FieldRule) -> str | None:
         identity = self._all[position].identity
         return None if identity is None else value_of(identity, rule)
-
-    def _matching(self, rule: FieldRule, pattern: Pattern, fold: Fold) -> Positions:
-        values = self._values_of(rule, fold)
-        if pattern.kind == "exact":  # a look-up, where `select` would compare each
-            return values.get(folded(pattern.text, fold), 0)
-        return sum(values[value] for value in select(pattern, values, fold=fold))
 
     def _values_of(self, rule: FieldRule, fold: Fold) -> dict[str, Positions]:
         """Every value of a field, with the positions where it is; absent ones are nowhere."""

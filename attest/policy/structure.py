@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Never
 
 from attest.policy.nodes import Mapping, Node, Scalar, Sequence, policy_error, shown
@@ -26,6 +27,8 @@ _KINDS = {
     "boolean": "true or false",
     "null": "empty",
 }
+#: The table's patterns are few, and each is looked up often: faster than by the library itself.
+_compiled = lru_cache(maxsize=256)(re.compile)
 #: Longest spelling for which a similar one is looked for.
 _SIMILAR = 64
 
@@ -115,7 +118,7 @@ class Structure:
 
     def _form(self, node: Scalar, shape: Text, path: str) -> None:
         value = node.value
-        if value in shape.words or (shape.pattern and re.fullmatch(shape.pattern, value)):
+        if value in shape.words or (shape.pattern and _compiled(shape.pattern).fullmatch(value)):
             return
         allowed = ", ".join(shape.words)
         if shape.pattern is not None:
