@@ -138,8 +138,10 @@ def _check_options(args: argparse.Namespace) -> None:
         raise UsageError("invalid_usage", "--predicate and --predicate-type go together")
     if args.predicate is not None and args.statement is not None:
         raise UsageError("invalid_usage", "--statement says what --predicate would say")
-    if args.resume and (args.replace or args.dry_run):
-        raise UsageError("invalid_usage", "--resume goes on; it does not start again")
+    if args.resume and args.dry_run:
+        raise UsageError(
+            "invalid_usage", "--resume signs what is not signed; --dry-run signs nothing"
+        )
     if "-" in args.targets and "-" in (args.identity_token, args.key):
         raise UsageError(
             "invalid_usage", "standard input is either the token or the list of targets"
