@@ -112,6 +112,8 @@ def closing_lines(signed: Signed, args: argparse.Namespace) -> list[str]:
         what = "neither logged nor timed" if not signed.signed_at else "not logged"
         return [f"{what}: it verifies only under a policy file that says {missing}"]
     public = _public_file(args)
+    if args.key is None:  # what was kept is completed without the key
+        return [f"those who verify it need the public half of this key, here {public}"]
     if Path(public).is_file():
         return []
     words = ["attest", "key", "public", args.key]
@@ -131,4 +133,6 @@ def _public_file(args: argparse.Namespace) -> str:
     """Where the public half is, or is best written."""
     from attest.api.key import public_path, scheme_of
 
-    return str(public_path(args.key)) if scheme_of(args.key) is None else "signer.pub"
+    if args.key is None or scheme_of(args.key) is not None:
+        return "signer.pub"
+    return str(public_path(args.key))

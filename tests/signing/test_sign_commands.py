@@ -170,6 +170,21 @@ def test_a_log_that_is_down_is_told_and_the_same_command_goes_on(
     assert not list(Path().glob("*.pending.json"))
 
 
+def test_what_a_key_signed_is_completed_without_the_key(
+    sandbox: Sandbox, environ: dict[str, str]
+) -> None:
+    words = ["sign", "a.txt", "--trust-config", str(sandbox.trust_config)]
+    assert run("key", "generate", "release.key", "--no-passphrase").code == 0
+    sandbox.faults.inject("log-500")
+    assert "signature_pending" in run(*words, "--key", "release.key").err
+    sandbox.faults.clear()
+    resumed = run(*words, "--resume", environ=environ)
+    assert (resumed.code, resumed.err) == (0, "")
+    Path("release.key.pub").rename("signer.pub")
+    (command,) = printed(resumed.out)
+    assert run(*command).code == 0
+
+
 @pytest.mark.parametrize("target", ["a.txt", "e.epack"])
 def test_what_was_to_replace_and_waits_for_its_log_replaces_when_resumed(
     sandbox: Sandbox, environ: dict[str, str], target: str
