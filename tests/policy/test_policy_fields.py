@@ -105,6 +105,7 @@ def test_a_field_reads_its_claim(name: str, identity: CertificateIdentity, value
         ("workflow", gitlab("https://gitlab.com/g/sub/p/x//.gitlab-ci.yml@refs/heads/main")),
         ("workflow", workflow(source_repository_uri=None)),
         ("workflow", workflow(build_config_uri=None)),
+        ("workflow", workflow(build_config_uri="acme/evidence/w.yml@refs/heads/main")),
         # Who may make a branch must not choose what is taken for the ref, or for the path.
         ("workflow", workflow(ref="refs/heads/x@refs/heads/main")),
         ("signer-ref", workflow(ref="refs/heads/x@refs/heads/main")),
@@ -138,6 +139,7 @@ def test_every_extension_can_be_asked_for_by_name(name: str) -> None:
 #: Field, what a certificate says, another spelling of it, and whether they are the same.
 CASES = [
     ("subject", "s", "S", False),
+    ("subject", "ana@acme.example", "ana@ACME.example", False),
     ("email", "ana@acme.example", "ana@ACME.example", True),
     ("email", "ana@acme.example", "Ana@acme.example", False),
     ("repository", "acme/evidence", "Acme/Evidence", True),

@@ -166,3 +166,9 @@ def test_revoking_one_leaves_the_others() -> None:
     assert code_of(rules, *by(ANA, BO)) == "signer_revoked"
     assert code_of(rules, *by(ANA, BO, "di@audit.example")) is None
     assert Revocations() == policy([], []).revoked
+
+
+@pytest.mark.parametrize("name", ["00" * 32, "CN=ca,O=acme#1f"])
+def test_a_key_has_no_certificate_that_could_be_revoked(name: str) -> None:
+    rules = policy([key("k")], [line("k")], revoked=revoking(certificates=name))
+    assert code_of(rules, attestation(KEYS[0])) is None
