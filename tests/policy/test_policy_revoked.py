@@ -165,6 +165,8 @@ def test_revoking_one_leaves_the_others() -> None:
                    revoked=revoking(identities=f"email:{ANA}"))  # fmt: skip
     assert code_of(rules, *by(ANA, BO)) == "signer_revoked"
     assert code_of(rules, *by(ANA, BO, "di@audit.example")) is None
+    assert code_of(rules, *by(BO, ANA)) == "signer_revoked"
+    assert code_of(rules, *by(BO, "di@audit.example", ANA)) is None
     assert Revocations() == policy([], []).revoked
 
 
