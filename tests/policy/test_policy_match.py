@@ -71,6 +71,7 @@ def test_a_regular_expression_says_what_the_standard_library_says(text: str, val
         ("acme/x", "acme/x-evil"),
         ("acme/*", "acme/x/y"),
         ("refs/*/v*", "refs/heads/main/v1"),
+        ("ab*ba", "aba"),
         ("refs/*/v*", "refs/tags/w1"),
         ("a*b*c", "axc"),
         ("acme/*-ci/*", "acme/x/y-ci/z"),
@@ -231,3 +232,17 @@ def test_no_pattern_hangs_a_verifier(kind: PatternKind, text: str, value: str) -
     begun = time.perf_counter()
     matches(pattern(kind, text), value)
     assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("*/b", "a/b"),
+        ("a*/b/c", "ax/b/c"),
+        ("ab*ba", "abba"),
+        ("a*b*c", "a-b-c"),
+        ("**/b", "a/a/b"),
+    ],
+)
+def test_a_glob_matches_up_to_what_stands_behind_its_stars(text: str, value: str) -> None:
+    assert glob(text, value)
