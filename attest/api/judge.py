@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest.api.attestation import Accepted, Examiner, Judged
+from attest.api.intact import assurance_of, intact_pack, with_pack
 from attest.api.origin import explain_decision
 from attest.api.target import (
     BUNDLE_SUFFIX,
@@ -32,9 +32,7 @@ from attest.policy.decision import Decision
 from attest.policy.model import Policy
 from attest.policy.qualify import Evidence
 from attest.report.model import (
-    Assurance,
     AttestationResult,
-    PackFacts,
     Report,
     Target,
     TargetKind,
@@ -47,55 +45,13 @@ if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is 
     from attest.bundle import UntrustedBundle
     from attest.engine.content import PackContent
     from attest.pack.integrity import Progress
-    from attest.pack.reader import IntactPack, Pack
     from attest.strictjson import JSON
     from attest.trust.root import TrustRoot
 
 
-STEP_PACK = "0 pack"
 STEP_POLICY = "8 policy"
 #: Of a target that says nothing of itself.
 NO_EVIDENCE = Evidence()
-
-
-def assurance_of(policy: Policy | None) -> Assurance:
-    """What a verification under a policy can assure; without one only integrity."""
-    if policy is None:
-        return "integrity"
-    return "any_identity" if policy.any_identity else "identity"
-
-
-@contextmanager
-def intact_pack(
-    path: Path, trace: Trace, limits: Limits, progress: Progress | None
-) -> Iterator[tuple[Pack, IntactPack]]:
-    """Open a pack and check its integrity, as one step (R-078)."""
-    from attest.pack.reader import open_pack
-
-    with ExitStack() as stack:
-        with trace.step(STEP_PACK, rule="R-078") as step:
-            pack = stack.enter_context(open_pack(path, limits=limits))
-            intact = pack.check_integrity(progress=progress)
-            step.detail = f"{intact.artifacts} artifacts, {intact.bytes} bytes"
-            if step.explains:
-                step.compare("pack digest", intact.pack_digest, intact.manifest.pack_digest)
-                step.compare("manifest digest", intact.manifest_digest)
-        yield pack, intact
-
-
-def with_pack(report: Report, intact: IntactPack) -> Report:
-    """A report that tells of an intact pack."""
-    digest = intact.manifest_digest.hex()
-    facts = PackFacts(
-        stream=intact.stream,
-        pack_digest=intact.pack_digest,
-        manifest_digest=digest,
-        artifacts=intact.artifacts,
-        bytes=intact.bytes,
-    )
-    # A pack is named by what its attestations sign: the digest of its manifest.
-    target = replace(report.target, digest={"sha256": digest})
-    return replace(report, pack=facts, target=target)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.api.attestation import Accepted
-from attest.api.judge import Judge, assurance_of, intact_pack, with_pack
-from attest.api.roots import roots_of
+from attest.api.intact import assurance_of, intact_pack, with_pack
 from attest.api.target import NamedTarget, name_target
 from attest.engine.trace import Trace
 from attest.errors import (
@@ -23,11 +21,12 @@ from attest.errors import (
     VerificationFailed,
 )
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.policy.model import Policy
 from attest.report.model import Report, Target, TargetKind, Warned
 
 if TYPE_CHECKING:  # what a target or policy does not need is not loaded: it is half of a cold run
+    from attest.api.attestation import Accepted
     from attest.pack.integrity import Progress
+    from attest.policy.model import Policy
     from attest.trust.root import TrustRoot
 
 
@@ -107,6 +106,8 @@ def examine(
     limits = limits or DEFAULT_LIMITS
     if policy is None:
         return _integrity(named, bundle, limits, progress, explain=explain)
+    from attest.api.judge import Judge
+    from attest.api.roots import roots_of
     from attest.trust.root import TrustRoot
 
     if trust is None:

@@ -16,11 +16,11 @@ from attest.cli.verify_targets import Targets
 from attest.cli.verify_thresholds import add_threshold_options, refuse_thresholds, requiring
 from attest.cli.verify_trust import add_trust_options, refuse_trust_options, trust_of
 from attest.errors import AttestError, UsageError
-from attest.policy.model import Policy
 from attest.report.json import to_json
 from attest.strictjson import JSON
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.policy.model import Policy
     from attest.trust.root import TrustRoot
 
 OUTPUTS = ("text", "json", "sarif", "junit", "markdown")
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         bundle=args.bundle,
         cross_check=args.cross_check,
         limits=context.settings.limits,
-        places=context.places(),
+        places=None if policy is None else context.places(),
         form=Form.of(context, explain=args.explain),
     )
     if alone is None:
@@ -136,11 +136,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def error_json(error: AttestError) -> JSON:
     """The JSON report of a call that ended before any target was looked at."""
+    from attest.policy.model import Policy
+
     return to_json(no_verdict("", Policy.unsafe_any_identity(), error))
 
 
 def error_document(error: AttestError, context: Context) -> None:
     """Write the document of a call that ended before any target was looked at."""
+    from attest.policy.model import Policy
     from attest.report.outcome import outcome_of
 
     report = no_verdict("", Policy.unsafe_any_identity(), error)

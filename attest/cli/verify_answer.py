@@ -15,13 +15,13 @@ from attest.cli.verify_trust import known_roots
 from attest.config import Output
 from attest.errors import AttestError, UsageError
 from attest.limits import Limits
-from attest.policy.model import Policy
 from attest.report import json as report_json
 from attest.report import text as report_text
 from attest.report.model import Report
 from attest.terminal import Color, paint, wants_color
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
+    from attest.policy.model import Policy
     from attest.report.outcome import Outcome
     from attest.trust.known import Places
     from attest.trust.root import TrustRoot
@@ -72,13 +72,16 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """What is the same for every target; called with one, it verifies it."""
+    """What is the same for every target; called with one, it verifies it.
+
+    Without a policy there is no trust, and no `places` where it would be kept.
+    """
 
     policy: Policy | None
     trust: tuple[TrustRoot, ...]
     bundle: str | None
     cross_check: bool
-    places: Places
+    places: Places | None
     limits: Limits
     form: Form
 
@@ -96,7 +99,7 @@ class Verification:
                 limits=self.limits,
                 progress=progress,
                 cross_check=self.cross_check,
-                others=partial(known_roots, self.places),
+                others=None if self.places is None else partial(known_roots, self.places),
                 explain=self.form.explain,
             )
         except AttestError as error:

@@ -12,11 +12,10 @@ from attest.cli.context import Context
 from attest.cli.verify_thresholds import requiring
 from attest.cli.verify_trust import root_in_file, root_of_instance, trust_of
 from attest.errors import UsageError
-from attest.policy.issuers import resolve_issuer
-from attest.policy.model import Policy
 from attest.terminal import escape
 
 if TYPE_CHECKING:  # loaded only where a policy file decides
+    from attest.policy.model import Policy
     from attest.policy.rules import PolicyFile
     from attest.trust.root import TrustRoot
 
@@ -69,6 +68,7 @@ def policy_file_of(
         TrustError: `instance_not_in_policy`, and the codes of `load_root`.
     """
     from attest.policy.decide import check_expiry
+    from attest.policy.model import Policy
 
     beside = [
         name for member, name in _EXCLUDED.items() if getattr(args, member) not in (None, False, [])
@@ -98,6 +98,8 @@ def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
     if signer is None and issuer is None:
         if args.policy_bundle is not None:
             raise UsageError("invalid_usage", "--policy-bundle goes with --policy-signer")
+        from attest.policy.model import Policy
+
         return Policy.load(args.policy).rules
     if not signer or not issuer:
         raise UsageError(
@@ -106,6 +108,7 @@ def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
             hint="name both: an identity is only as good as who vouches for it",
         )
     from attest.api.signed_policy import PolicySigner, load_signed_policy
+    from attest.policy.issuers import resolve_issuer
 
     state = context.settings.state_folder
     return load_signed_policy(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from attest.errors import UsageError
-from attest.policy.issuers import resolve_issuer
-from attest.policy.model import Policy, Signer
+
+if TYPE_CHECKING:  # loaded only where somebody must have signed
+    from attest.policy.model import Policy, Signer
 
 
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +66,9 @@ def policy_of(args: argparse.Namespace) -> Policy | None:
             if args.predicate_type is not None:
                 raise UsageError("invalid_usage", "--integrity-only looks at no signature")
             return None
+    from attest.policy.model import Policy
+
+    if args.unsafe_any_identity:
         return Policy.unsafe_any_identity(predicate_type=args.predicate_type)
     if not identities and not args.key:
         raise UsageError(
@@ -85,6 +90,9 @@ def _identities(identities: list[str], issuers: list[str]) -> list[Signer]:
             f"{len(identities)} identities and {len(issuers)} issuers",
             hint="give one --issuer for each --identity, or one for all",
         )
+    from attest.policy.issuers import resolve_issuer
+    from attest.policy.model import Signer
+
     return [
         Signer(identity=identity, issuer=resolve_issuer(issuer))
         for identity, issuer in zip(identities, issuers, strict=True)
@@ -94,6 +102,7 @@ def _identities(identities: list[str], issuers: list[str]) -> list[Signer]:
 def _keys(files: list[str]) -> list[Signer]:
     if not files:
         return []
+    from attest.policy.model import Signer
     from attest.publickey import load_public_key
 
     return [Signer(key=load_public_key(file)) for file in files]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attest import __version__
 from attest.errors import AttestError
-from attest.policy.decision import Decision
 from attest.report.model import AttestationResult, Report, SourceResult, TrustFacts, utc
 from attest.strictjson import JSON
 from attest.verified import Check, KeyIdentity, VerifiedAttestation, VerifiedLogEntry
+
+if TYPE_CHECKING:  # where there is a decision, its type is loaded
+    from attest.policy.decision import Decision
 
 MEDIA_TYPE = "application/vnd.attest.report.v1+json"
 

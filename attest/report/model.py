@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attest.errors import AttestError
-from attest.policy.decision import Decision
-from attest.verified import Check, Status, VerifiedAttestation
+
+if TYPE_CHECKING:  # whoever makes such a value has loaded its type
+    from attest.policy.decision import Decision
+    from attest.verified import Check, Status, VerifiedAttestation
 
 Assurance: TypeAlias = Literal["identity", "any_identity", "integrity"]
 TargetKind: TypeAlias = Literal["pack", "file", "digest"]
