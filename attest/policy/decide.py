@@ -203,7 +203,7 @@ class _Court:
                 signer=name,
                 attestation=at,
                 who=_who(self.attestations[at]),
-                mismatch=failure.condition.mismatch(at),
+                mismatch=failure.condition.mismatch(self.qualification, at),
                 differs=() if failure.named else _differs(self.attestations[at], line.rules),
             )
             found.append((failure, candidate))

@@ -48,6 +48,8 @@ class Condition:
     """One thing that a rule asks: whom it lets through, and what it tells the others.
 
     `passes` says so of those whom all conditions before it let through, and nothing of the others.
+    `actual` is given the qualification that keeps the condition: holding it would be a cycle, and
+    whoever verifies many would keep what is done with until somebody looks for rubbish.
     `who` marks the conditions that say whose signature it is.
     """
 
@@ -55,16 +57,16 @@ class Condition:
     field: str
     passes: Positions
     expected: tuple[str, ...]
-    actual: Callable[[int], str | None]
+    actual: Callable[[Qualification, int], str | None]
     who: bool = False
 
-    def mismatch(self, position: int) -> Mismatch:
-        """What it tells the attestation at a position."""
+    def mismatch(self, judged: Qualification, position: int) -> Mismatch:
+        """What it tells the attestation at a position of those that are judged."""
         return Mismatch(
             code=self.code,
             field=self.field,
             expected=self.expected,
-            actual=self.actual(position),
+            actual=self.actual(judged, position),
         )
 
 
@@ -152,7 +154,7 @@ class Qualification:
             field="key",
             passes=self._keys.get(key_id, 0),
             expected=(key_id,),
-            actual=self._key_of,
+            actual=Qualification._key_of,
             who=True,
         )
 
@@ -167,7 +169,7 @@ class Qualification:
             field="issuer",
             passes=left,
             expected=(rule.issuer,),
-            actual=self._issuer_of,
+            actual=Qualification._issuer_of,
             who=True,
         )
         for field in rule.fields:
@@ -197,7 +199,7 @@ class Qualification:
             field=rule.claim or rule.name,
             passes=passes,
             expected=tuple(map(shown, rule.any_of)),
-            actual=lambda at: self._value(at, rule),
+            actual=lambda self, at: self._value(at, rule),
             who=True,
         )
 
@@ -226,7 +228,7 @@ class Qualification:
                 lambda item: item.identity is not None and has_own_workflow(item.identity)
             ),
             expected=("a workflow of the repository itself, or to be named in the policy",),
-            actual=self._signer_uri,
+            actual=Qualification._signer_uri,
             who=True,
         )
 
@@ -245,7 +247,7 @@ class Qualification:
                     field="log",
                     passes=~self._by_key | self._where(lambda item: bool(item.log_entries)),
                     expected=("a log entry",),
-                    actual=lambda _: None,
+                    actual=lambda _, __: None,
                 )
             )
         if self._policy.timestamp == "required":
@@ -255,7 +257,7 @@ class Qualification:
                     field="timestamp",
                     passes=~self._by_key | self._where(lambda item: bool(item.times)),
                     expected=("a verified time",),
-                    actual=lambda _: None,
+                    actual=lambda _, __: None,
                 )
             )
         conditions.append(
@@ -264,7 +266,7 @@ class Qualification:
                 field="signed at",
                 passes=self._where(self._is_past),
                 expected=(f"not after {_utc(self._now)}",),
-                actual=lambda at: _utc(_latest(self._all[at])),
+                actual=lambda self, at: _utc(_latest(self._all[at])),
             )
         )
         return tuple(conditions)
@@ -280,7 +282,7 @@ class Qualification:
             field="revoked",
             passes=~revoked_positions(self._policy, self._all),
             expected=("a signer that is not revoked",),
-            actual=lambda at: self._all[at].signer.principal,
+            actual=lambda self, at: self._all[at].signer.principal,
         )
 
     def _of_evidence(self, rule: EvidenceRule) -> Condition:
@@ -293,7 +295,7 @@ class Qualification:
                     field="stream",
                     passes=-1 if fits else 0,
                     expected=tuple(map(shown, patterns)),
-                    actual=lambda _: stream,
+                    actual=lambda _, __: stream,
                 )
             case PredicateTypeRule(any_of=types):
                 return Condition(
@@ -301,7 +303,7 @@ class Qualification:
                     field="predicate type",
                     passes=self._where(lambda item: _predicate_type(item) in types),
                     expected=types,
-                    actual=lambda at: _predicate_type(self._all[at]),
+                    actual=lambda self, at: _predicate_type(self._all[at]),
                 )
             case MaxAgeRule(limit=limit):
                 return Condition(
@@ -309,7 +311,7 @@ class Qualification:
                     field="signed at" if self._evidence.generated_at is None else "made at",
                     passes=self._where(lambda item: self._is_fresh(item, limit)),
                     expected=(f"at most {limit} before {_utc(self._now)}",),
-                    actual=lambda at: _utc(self._made(self._all[at])),
+                    actual=lambda self, at: _utc(self._made(self._all[at])),
                 )
             case _:
                 assert_never(rule)
@@ -340,7 +342,7 @@ class Qualification:
                     field="signed at",
                     passes=self._where(lambda item: _is_until(item, last)),
                     expected=(f"not after {_utc(last)}",),
-                    actual=lambda at: _utc(_earliest(self._all[at])),
+                    actual=lambda self, at: _utc(_earliest(self._all[at])),
                 )
             )
         if first is not None:
@@ -350,7 +352,7 @@ class Qualification:
                     field="signed at",
                     passes=self._where(lambda item: self._is_from(item, first)),
                     expected=(f"not before {_utc(first)}",),
-                    actual=lambda at: _utc(self._made(self._all[at])),
+                    actual=lambda self, at: _utc(self._made(self._all[at])),
                 )
             )
         return conditions

@@ -37,6 +37,9 @@ def _many_workflows(number: int) -> str:
 
 
 #: Name -> text and the code of its refusal.
+#: In the place of a file: what any bound must stop, to show that it does.
+TOO_MUCH = "too much"
+
 FILES: dict[str, tuple[str, str]] = {
     "many bytes": (_START + "#" * 10_000_000, _LARGE),
     "deep lists": ("[" * 250_000, _LARGE),
