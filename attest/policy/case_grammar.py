@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from attest.claims import CLAIMS
-from attest.policy.grammar import CERTIFICATE_SIGNER, KEY_SIGNER, MATCHED, NAME, SHA256, TIME
+from attest.policy.grammar import (
+    CERTIFICATE_SIGNER,
+    KEY_SIGNER,
+    MATCHED,
+    NAME,
+    SHA256,
+    TIME,
+    VERSION,
+)
 from attest.policy.shapes import Either, Field, Listed, Named, Object, Shape, Text, Whole
 
 _PATH = Text(
@@ -130,12 +138,7 @@ CASE = Object(
 CASES = Object(
     what="a file of test cases",
     fields=(
-        Field(
-            name="version",
-            shape=Whole(minimum=1, maximum=1),
-            about="The version of this grammar.",
-            required=True,
-        ),
+        VERSION,
         Field(
             name="policy", shape=_PATH, about="The policy, below this file's folder.", required=True
         ),

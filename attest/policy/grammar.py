@@ -156,6 +156,13 @@ KEY_SIGNER = Object(
         *_WINDOW,
     ),
 )
+#: Of this grammar, and of that of test cases.
+VERSION = Field(
+    name="version",
+    shape=Whole(minimum=1, maximum=1),
+    about="The version of this grammar.",
+    required=True,
+)
 _AT_LEAST = Object(
     what="a requirement",
     fields=(
@@ -252,12 +259,7 @@ REVOKED = Object(
 POLICY = Object(
     what="a policy",
     fields=(
-        Field(
-            name="version",
-            shape=Whole(minimum=1, maximum=1),
-            about="The version of this grammar.",
-            required=True,
-        ),
+        VERSION,
         Field(
             name="description",
             shape=Text(pattern=LINES, form="text", max_length=4_096),

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 import pytest
@@ -20,6 +15,7 @@ from attest.oidc import IdentityToken
 from attest.sandbox import Sandbox
 from attest.signing.device import DeviceCode, log_in_elsewhere
 from attest.strictjson import JSON
+from tests.signing.issuer import serving
 
 CONFIGURATION = {
     "token_endpoint": "HERE/token",
@@ -56,39 +52,6 @@ class Script:
         return self.polls.pop(0)
 
 
-@contextmanager
-def serving(script: Script) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            status, body = script.answer(self.path, form)
-            if status == 0:  # a connection that breaks
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            text = body if isinstance(body, bytes) else json.dumps(body).encode()
-            data = text.replace(b"HERE", f"http://{self.headers['Host']}".encode())
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = answer  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 class Waiting:
     """A clock that moves only by sleeping."""
 
@@ -105,7 +68,7 @@ class Waiting:
 def log_in(script: Script, waiting: Waiting | None = None) -> tuple[str, list[DeviceCode]]:
     waiting = waiting or Waiting()
     shown: list[DeviceCode] = []
-    with serving(script) as url:
+    with serving(script.answer) as url:
         text = log_in_elsewhere(url, show=shown.append, sleep=waiting.sleep, clock=waiting.clock)
     return text, shown
 
@@ -193,14 +156,13 @@ def test_an_issuer_that_says_pending_by_another_status_is_understood() -> None:
 
 def test_a_broken_connection_makes_polls_rarer_and_ends_nothing() -> None:
     waiting = Waiting()
-    with serving(script := Script(TOKEN)) as url:
-        real = script.answer
-        breaks = iter([True, False])
+    script = Script(TOKEN)
+    breaks = iter([True, False])
 
-        def answer(path: str, form: str) -> tuple[int, object]:
-            return (0, b"") if path == "/token" and next(breaks) else real(path, form)
+    def answer(path: str, form: str) -> tuple[int, object]:
+        return (0, b"") if path == "/token" and next(breaks) else script.answer(path, form)
 
-        script.answer = answer  # type: ignore[method-assign]  # one script, one break
+    with serving(answer) as url:
         text = log_in_elsewhere(url, show=lambda _: None, sleep=waiting.sleep, clock=waiting.clock)
     assert (text, waiting.slept) == ("x", [5, 10])
 
@@ -273,7 +235,7 @@ def test_a_code_that_cannot_be_used_is_not_shown(changes: Mapping[str, object]) 
     script = Script()
     script.code = {k: v for k, v in {**CODE, **changes}.items() if v is not None}
     shown: list[DeviceCode] = []
-    with serving(script) as url:
+    with serving(script.answer) as url:
         error = fails(lambda: log_in_elsewhere(url, show=shown.append))
     assert (error.code, shown) == ("login_failed", [])
 
@@ -307,7 +269,7 @@ def test_an_interruption_ends_the_waiting_at_once() -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    with serving(script) as url, pytest.raises(KeyboardInterrupt):
+    with serving(script.answer) as url, pytest.raises(KeyboardInterrupt):
         log_in_elsewhere(url, show=lambda _: None, sleep=interrupted)
     assert script.polls == [TOKEN]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import get_args
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,6 +20,7 @@ from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
 from attest.signing.login import log_in
 from attest.signing.loginpage import Problem, not_done, received
+from tests.signing.issuer import serving
 
 
 def follow(url: str) -> bool:
@@ -217,33 +215,8 @@ def test_the_page_may_load_nothing_and_tell_nobody(sandbox: Sandbox) -> None:
 @contextmanager
 def issuer(answers: Mapping[str, object]) -> Iterator[str]:
     """An issuer that answers every path with a document."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            path = urlsplit(self.path).path
-            body = answers.get(path, {})
-            text = body if isinstance(body, bytes) else json.dumps(body).encode()
-            data = text.replace(b"HERE", f"http://{self.headers['Host']}".encode())
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = answer  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(lambda path, _: (200, answers.get(urlsplit(path).path, {}))) as url:
+        yield url
 
 
 CONFIGURATION = "/.well-known/openid-configuration"
