@@ -66,8 +66,11 @@ def open_repository(rule: CertificateSigner, field: FieldRule, pattern: Pattern)
 
 
 def names_no_repository(rule: CertificateSigner) -> bool:
-    """Whether a rule for CI jobs says of no repository that they run there."""
-    known = {"repository", "repository-id", "subject", "signer-repository"}
+    """Whether a rule for CI jobs says of no repository that they run there.
+
+    Who names only the reusable workflow takes whoever calls it.
+    """
+    known = {"repository", "repository-id", "subject"}
     claims = {"source-repository-uri", "source-repository-identifier", "token-subject"}
     return not any(field.name in known or field.claim in claims for field in rule.fields)
 
@@ -139,7 +142,8 @@ def _repository_of(field: FieldRule, pattern: Pattern) -> str | None:
         return None
     if "://" not in text:
         # A star where `https://` stands leaves everything open.
-        return text if "/" in text and text.startswith(("*", ".*")) else None
+        is_open = text.startswith(("*", ".*", ".+")) and ("/" in text or not text.strip(".*+"))
+        return text if is_open else None
     path = text.partition("://")[2].partition("/")[2]
     return "/".join(path.split("/")[:2])
 

@@ -69,14 +69,18 @@ def fold_of(rule: FieldRule, issuer: str) -> Fold:
 
 
 def needs_own_workflow(rule: CertificateSigner) -> bool:
-    """Whether a rule that names a repository leaves its workflow's own home unsaid.
+    """Whether a rule leaves unsaid whose workflow signs, so that it must be the repository's own.
 
-    What runs there may be another repository's reusable workflow, which must be named.
+    What runs in a repository may be another one's reusable workflow, which must be named, and by
+    its repository: anybody's may have a workflow of that path. Where only claims tell the source,
+    the subject or the claim of it names who signs too.
 
-    Source: design, section 7 "Fields and claims".
+    Source: design, section 7 "Fields and claims"; docs/adr/0018, decision 5.
     """
-    written = {field.name for field in rule.fields}
-    return not written.isdisjoint(_SOURCE) and written.isdisjoint(_SIGNER)
+    written = {field.claim or field.name for field in rule.fields}
+    if "signer-repository" in written:
+        return False
+    return not written.isdisjoint(_SOURCE) or written.isdisjoint(_SIGNER)
 
 
 def has_own_workflow(identity: CertificateIdentity) -> bool:
@@ -91,7 +95,7 @@ def has_own_workflow(identity: CertificateIdentity) -> bool:
 
 
 _SOURCE: frozenset[str] = frozenset({"repository", "repository-id", "owner-id", "workflow"})
-_SIGNER: frozenset[str] = frozenset({"signer-repository", "signer-workflow", "signer-ref"})
+_SIGNER: frozenset[str] = frozenset({"subject", "email", "build-signer-uri"})
 
 
 def _claim(name: str) -> Read:

@@ -103,9 +103,15 @@ MATCHED = (
     Field(
         name="signer-workflow",
         shape=_WORKFLOW,
-        about="The reusable workflow that signed, by its path.",
+        about="The reusable workflow that signed, by its path in `signer-repository`.",
+        needs="signer-repository",
     ),
-    Field(name="signer-ref", shape=_ANY, about="The branch or tag of the reusable workflow."),
+    Field(
+        name="signer-ref",
+        shape=_ANY,
+        about="The branch, tag or commit of the reusable workflow.",
+        needs="signer-repository",
+    ),
     Field(name="runner", shape=_ANY, about="Where it ran: github-hosted or self-hosted."),
     Field(name="trigger", shape=_ANY, about="The event that started the workflow, as push."),
     Field(name="visibility", shape=_ANY, about="The repository's visibility: public or private."),

@@ -133,6 +133,8 @@ def _object(shape: Object) -> dict[str, JSON]:
     }
     if required := [field.name for field in shape.fields if field.required]:
         made["required"] = list[JSON](required)
+    if needs := {field.name: [field.needs] for field in shape.fields if field.needs}:
+        made["dependentRequired"] = {name: list[JSON](others) for name, others in needs.items()}
     if shape.one_of:
         made["anyOf"] = [{"required": [name]} for name in shape.one_of]
     return made

@@ -47,12 +47,13 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One key of an object."""
+    """One key of an object; `needs` is another, without which it would say less than it seems."""
 
     name: str
     shape: Shape
     about: str
     required: bool = False
+    needs: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from attest.policy.rules import Position
 from attest.policy.shapes import (
     Choice,
     Either,
+    Field,
     Listed,
     Named,
     Object,
@@ -195,7 +196,18 @@ class Structure:
                 f"give one of: {', '.join(shape.one_of)}",
             )
         for name, member in node.members.items():
+            self._needs(fields[name], node, path)
             self.check(member.value, fields[name].shape, _below(path, name))
+
+    def _needs(self, field: Field, node: Mapping, path: str) -> None:
+        if field.needs is not None and field.needs not in node.members:
+            self.refuse(
+                "policy_missing_key",
+                f"{field.name!r} needs {field.needs!r}, or it is met by anybody's",
+                node.members[field.name].key,
+                _below(path, field.name),
+                f"write {field.needs!r} beside it",
+            )
 
     def _named(self, node: Node, shape: Named, path: str) -> None:
         if not isinstance(node, Mapping):

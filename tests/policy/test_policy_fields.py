@@ -129,11 +129,12 @@ def test_an_absent_claim_matches_nothing(name: str, identity: CertificateIdentit
 @pytest.mark.parametrize("name", sorted(CLAIMS.values()))
 def test_every_extension_can_be_asked_for_by_name(name: str) -> None:
     identity = CertificateIdentity(subject="s", kind="uri", issuer=ACTIONS, claims={name: "Value"})
-    assert passes(ci("ci", claim(name, "Value")), identity)
-    assert not passes(ci("ci", claim(name, "value")), identity)
-    assert not passes(ci("ci", claim(name, "**")), named("s"))
+    subject = field("subject", "s")
+    assert passes(ci("ci", subject, claim(name, "Value")), identity)
+    assert not passes(ci("ci", subject, claim(name, "value")), identity)
+    assert not passes(ci("ci", subject, claim(name, "**")), named("s"))
     empty = CertificateIdentity(subject="s", kind="uri", issuer=ACTIONS, claims={name: ""})
-    assert not passes(ci("ci", claim(name, "**", "*")), empty)
+    assert not passes(ci("ci", subject, claim(name, "**", "*")), empty)
 
 
 #: Field, what a certificate says, another spelling of it, and whether they are the same.
@@ -200,17 +201,53 @@ def test_repositories_fold_only_where_github_names_them(issuer: str, *, same: bo
         [field("workflow", ".github/workflows/pack.yml")],
         [field("workflow", "**"), field("subject", SHARED)],
         [field("repository", "acme/evidence"), claim("build-signer-uri", SHARED)],
+        # What says only where it ran, and not who signed.
+        [claim("source-repository-uri", "https://github.com/acme/evidence")],
+        [claim("source-repository-identifier", "123456789")],
+        [claim("source-repository-owner-identifier", "77")],
+        [claim("build-config-uri", "https://github.com/acme/evidence/**")],
+        [claim("source-repository-ref", "refs/heads/main"), claim("build-trigger", "push")],
+        [field("commit", "c" * 40)],
+        [field("environment", "production"), field("runner", "github-hosted")],
     ],
 )
 def test_a_reusable_workflow_must_be_named(fields: list[FieldRule]) -> None:
     assert not passes(ci("ci", *fields), reused())
+    home = field("signer-repository", "acme/shared")
+    assert passes(ci("ci", *fields, home), reused())
+    assert not passes(ci("ci", *fields, field("signer-repository", "acme/other")), reused())
     for name, value in (
-        ("signer-repository", "acme/shared"),
         ("signer-workflow", ".github/workflows/sign.yml"),
         ("signer-ref", "refs/tags/v2"),
     ):
-        assert passes(ci("ci", *fields, field(name, value)), reused()), name
-        assert not passes(ci("ci", *fields, field(name, "other")), reused()), name
+        assert passes(ci("ci", *fields, home, field(name, value)), reused()), name
+        assert not passes(ci("ci", *fields, home, field(name, "other")), reused()), name
+        # Anybody's repository may have a workflow of that path, and a tag of that name.
+        assert not passes(ci("ci", *fields, field(name, value)), reused()), name
+
+
+SOURCE = claim("source-repository-uri", "https://github.com/acme/evidence")
+
+
+@pytest.mark.parametrize("signer", [field("subject", SHARED), claim("build-signer-uri", SHARED)])
+def test_where_claims_tell_the_source_one_more_names_the_signer(signer: FieldRule) -> None:
+    other = SHARED.replace("acme/shared", "mallory/shared")
+    assert passes(ci("ci", SOURCE, signer), reused())
+    assert not passes(ci("ci", SOURCE, signer), workflow(signer=other))
+    assert not passes(ci("ci", SOURCE, signer), workflow())
+
+
+def test_claims_of_the_source_alone_are_met_by_its_own_workflows() -> None:
+    assert passes(ci("ci", SOURCE), workflow())
+
+
+def test_a_claim_of_a_persons_certificate_needs_no_workflow() -> None:
+    identity = CertificateIdentity(
+        subject="ana@acme.example", kind="email", issuer=GOOGLE, claims={"token-subject": "4711"}
+    )
+    asked = (field("email", "ana@acme.example"), claim("token-subject", "4711"))
+    assert passes(ci("ci", *asked, issuer=GOOGLE), identity)
+    assert not passes(ci("ci", *asked[1:], issuer=GOOGLE), identity)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def ci(**changes: object) -> dict[str, Any]:
         (ci(repository={"regex": "[^/]+/evidence"}), ["wildcard_owner"]),
         (ci(repository={"regex": ".*/evidence"}), ["regex_as_glob", "wildcard_owner"]),
         (ci(signer_repository="**/*", owner_id="1"), ["wildcard_owner"]),
+        (ci(claims={"build-signer-uri": "**"}), ["wildcard_owner"]),
+        (ci(claims={"build-signer-uri": {"regex": ".+"}}), ["wildcard_owner"]),
+        (ci(repository=None, signer_repository="acme/ci"), ["broad_repository"]),
         (ci(repository="acme/*"), ["broad_repository"]),
         (ci(repository=["acme/evidence", "acme/ev*"]), ["broad_repository"]),
         (ci(repository="**/*", owner_id="1"), ["broad_repository"]),
@@ -109,6 +112,7 @@ HOME = "https://github.com/acme/evidence/.github/workflows/pack.yml"
         ("https://github.com/*/evidence/.github/x.yml@refs/heads/main", ["wildcard_owner"]),
         ("https://github.com/**", ["any_workflow", "broad_ref", "wildcard_owner"]),
         ("**/pack.yml@refs/heads/main", ["wildcard_owner"]),
+        ("**", ["any_workflow", "broad_ref", "wildcard_owner"]),
         ({"regex": "https://github.com/.*/evidence/x.yml@refs/heads/(a|b)"}, ["wildcard_owner"]),
         ({"regex": f"{HOME}@(refs/heads/main|refs/tags/v1)"}, []),
         ({"regex": f"{HOME}@.+"}, ["broad_ref"]),
@@ -183,7 +187,7 @@ OTHER = ci(workflow=".github/workflows/other.yml")
         ({"x": ANA, "y": ANA | {"issuer": "microsoft"}}, {"at-least": 1, "of": ["x", "y"]}, []),
         # A rule of a repository takes none of its reusable workflows from elsewhere.
         (
-            {"x": ci(workflow=None, signer_workflow=".github/workflows/s.yml"),
+            {"x": ci(workflow=None, signer_repository="acme/ci", signer_workflow="s.yml"),
              "y": ci(workflow=None)},
             {"at-least": 1, "of": ["x", "y"]},
             ["any_workflow"],

@@ -48,7 +48,7 @@ POSSIBLE: dict[str, tuple[dict[str, object], list[object]]] = {
     "a subject": ({"s": {"issuer": "google", "subject": "https://a.example"}}, [of(2, "s")]),
     "workflows of any repository": ({"w": {**WORKFLOW, "repository": "acme/*"}}, [of(2, "w")]),
     "any workflow": ({"w": {**WORKFLOW, "workflow": "**"}}, [of(2, "w")]),
-    "any reusable workflow": ({"w": {**WORKFLOW, "signer-ref": "x"}}, [of(2, "w")]),
+    "any reusable workflow": ({"w": {**WORKFLOW, "signer-repository": "acme/ci"}}, [of(2, "w")]),
     "two repositories": ({"w": {**WORKFLOW, "repository": ["acme/a", "acme/b"]}}, [of(2, "w")]),
     "two ids of one name": ({"w": {**WORKFLOW, "repository-id": [1, 2]}}, [of(2, "w")]),
     "one who can stand back": ({"p": people(ANA, BO), "q": people(ANA)}, ["p", "q"]),
