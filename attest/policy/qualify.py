@@ -26,10 +26,8 @@ from attest.policy.rules import (
     StreamRule,
     Window,
 )
+from attest.policy.times import MAX_FUTURE, earliest, latest, made, utc
 from attest.verified import KeyIdentity, VerifiedAttestation
-
-#: A verified time further ahead than clocks drift means that one of them is wrong.
-MAX_FUTURE = timedelta(minutes=5)
 
 #: Positions of attestations, as the bits of an integer: a rule costs a few operations on these.
 Positions: TypeAlias = int
@@ -37,10 +35,15 @@ Positions: TypeAlias = int
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What the pack itself says, which every attestation of it signs; None for other targets."""
+    """What the pack itself says, which every attestation of it signs; None for other targets.
+
+    `timeless` marks a format whose signatures by keys have no place for a time: a key's window is
+    then judged by the clock of whoever verifies. Outside of it nothing by that key counts.
+    """
 
     stream: str | None = None
     generated_at: datetime | None = None
+    timeless: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,16 +268,16 @@ class Qualification:
                 code="time_in_future",
                 field="signed at",
                 passes=self._where(self._is_past),
-                expected=(f"not after {_utc(self._now)}",),
-                actual=lambda self, at: _utc(_latest(self._all[at])),
+                expected=(f"not after {utc(self._now)}",),
+                actual=lambda self, at: utc(latest(self._all[at])),
             )
         )
         return tuple(conditions)
 
     def _is_past(self, attestation: VerifiedAttestation) -> bool:
-        latest = _latest(attestation)
+        time = latest(attestation)
         # So, because `now` may be the last date there is.
-        return latest is None or latest - MAX_FUTURE <= self._now
+        return time is None or time - MAX_FUTURE <= self._now
 
     def _not_revoked(self) -> Condition:
         return Condition(
@@ -310,27 +313,15 @@ class Qualification:
                     code="evidence_too_old",
                     field="signed at" if self._evidence.generated_at is None else "made at",
                     passes=self._where(lambda item: self._is_fresh(item, limit)),
-                    expected=(f"at most {limit} before {_utc(self._now)}",),
-                    actual=lambda self, at: _utc(self._made(self._all[at])),
+                    expected=(f"at most {limit} before {utc(self._now)}",),
+                    actual=lambda self, at: utc(self._made(self._all[at])),
                 )
             case _:
                 assert_never(rule)
 
     def _is_fresh(self, attestation: VerifiedAttestation, limit: timedelta) -> bool:
-        made = self._made(attestation)
-        return made is not None and self._now - made <= limit
-
-    def _made(self, attestation: VerifiedAttestation) -> datetime | None:
-        """A time that the signature was certainly not made before; None if nothing says.
-
-        A certificate lives for minutes. A key may have signed at any time before its verified
-        one, though not before the pack was made that it signs.
-        """
-        earliest = _earliest(attestation)
-        if earliest is None or not isinstance(attestation.signer, KeyIdentity):
-            return earliest
-        made = self._evidence.generated_at
-        return made if made is not None and made <= earliest else None
+        time = self._made(attestation)
+        return time is not None and self._now - time <= limit
 
     def _window(self, window: Window) -> list[Condition]:
         conditions = []
@@ -340,9 +331,9 @@ class Qualification:
                 Condition(
                     code="signed_too_late",
                     field="signed at",
-                    passes=self._where(lambda item: _is_until(item, last)),
-                    expected=(f"not after {_utc(last)}",),
-                    actual=lambda self, at: _utc(_earliest(self._all[at])),
+                    passes=self._where(lambda item: self._is_until(item, last)),
+                    expected=(f"not after {utc(last)}",),
+                    actual=lambda self, at: utc(self._clock(self._all[at], earliest)),
                 )
             )
         if first is not None:
@@ -351,15 +342,33 @@ class Qualification:
                     code="signed_too_early",
                     field="signed at",
                     passes=self._where(lambda item: self._is_from(item, first)),
-                    expected=(f"not before {_utc(first)}",),
-                    actual=lambda self, at: _utc(self._made(self._all[at])),
+                    expected=(f"not before {utc(first)}",),
+                    actual=lambda self, at: utc(self._clock(self._all[at], self._made)),
                 )
             )
         return conditions
 
+    def _is_until(self, attestation: VerifiedAttestation, last: datetime) -> bool:
+        time = self._clock(attestation, earliest)
+        return time is not None and time <= last
+
     def _is_from(self, attestation: VerifiedAttestation, first: datetime) -> bool:
-        made = self._made(attestation)
-        return made is not None and made >= first
+        time = self._clock(attestation, self._made)
+        return time is not None and time >= first
+
+    def _clock(
+        self,
+        attestation: VerifiedAttestation,
+        proven: Callable[[VerifiedAttestation], datetime | None],
+    ) -> datetime | None:
+        """The time by which a window is judged: what is proven, or now where nothing can be."""
+        by_key = isinstance(attestation.signer, KeyIdentity)
+        if self._evidence.timeless and by_key and not attestation.times:
+            return self._now
+        return proven(attestation)
+
+    def _made(self, attestation: VerifiedAttestation) -> datetime | None:
+        return made(attestation, self._evidence.generated_at)
 
 
 def shown(pattern: Pattern) -> str:
@@ -367,22 +376,5 @@ def shown(pattern: Pattern) -> str:
     return f"{{regex: {pattern.text}}}" if pattern.kind == "regex" else pattern.text
 
 
-def _is_until(attestation: VerifiedAttestation, last: datetime) -> bool:
-    earliest = _earliest(attestation)
-    return earliest is not None and earliest <= last
-
-
-def _earliest(attestation: VerifiedAttestation) -> datetime | None:
-    return min((item.time for item in attestation.times), default=None)
-
-
-def _latest(attestation: VerifiedAttestation) -> datetime | None:
-    return max((item.time for item in attestation.times), default=None)
-
-
 def _predicate_type(attestation: VerifiedAttestation) -> str | None:
     return None if attestation.statement is None else attestation.statement.predicate_type
-
-
-def _utc(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat().replace("+00:00", "Z")
