@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
@@ -60,6 +61,30 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         file.write(data)
 
     create_file(path, write, mode=mode)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if there is one, so that it is gone on the disk as well.
+
+    Raises:
+        UsageError: `unwritable_file`.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    _sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of writers of a file that ended before they were done.
+
+    Only for who holds the file's lock, and where every writer of it does.
+    """
+    ours = re.compile(rf"\.{re.escape(path.name[:200])}\.[0-9a-f]{{16}}\.tmp")
+    for other in path.parent.iterdir():
+        if ours.fullmatch(other.name):
+            _remove(other)
 
 
 def _publish(path: Path, write: Callable[[BinaryIO], None], *, mode: int, replace: bool) -> None:

@@ -29,13 +29,16 @@ _HASHES: dict[Algorithm, _Hash] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_P256 = "PKIX_ECDSA_P256_SHA_256"
 #: Curve -> hash and name in Sigstore's algorithm registry (protobuf PublicKeyDetails).
 _CURVES: dict[str, tuple[Algorithm, str]] = {
-    "secp256r1": ("sha256", "PKIX_ECDSA_P256_SHA_256"),
+    "secp256r1": ("sha256", _P256),
     "secp384r1": ("sha384", "PKIX_ECDSA_P384_SHA_384"),
     "secp521r1": ("sha512", "PKIX_ECDSA_P521_SHA_512"),
 }
 _RSA_BITS = (2048, 3072, 4096)
+#: An uncompressed point of P-256: its size in bytes, and the first of them.
+_POINT, _UNCOMPRESSED = 65, 0x04
 
 
 class UnsupportedKeyError(ValueError):
@@ -91,6 +94,17 @@ class PublicKey:
         except UnsupportedAlgorithm as error:
             raise UnsupportedKeyError(str(error)) from None
 
+    @classmethod
+    def from_point(cls, data: bytes) -> PublicKey:
+        """Load an uncompressed point of P-256: 65 bytes (SEC 1, section 2.3.3).
+
+        Raises:
+            ValueError: not one.
+        """
+        if len(data) != _POINT or data[0] != _UNCOMPRESSED:
+            raise ValueError("not 65 bytes that begin with 04")
+        return cls(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PublicKey) and self.spki == other.spki
 
@@ -113,13 +127,23 @@ class PublicKey:
         return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     @property
-    def point_id(self) -> bytes | None:
-        """SHA-256 of an EC key's uncompressed point (SEC 1, section 2.3.3); None of others."""
+    def is_p256(self) -> bool:
+        """Whether it is an ECDSA key on the curve P-256."""
+        return _P256 in self.details
+
+    @property
+    def point(self) -> bytes | None:
+        """An EC key's uncompressed point (SEC 1, section 2.3.3); None of others."""
         key = load_der_public_key(self.spki)
         if not isinstance(key, ec.EllipticCurvePublicKey):
             return None
-        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return hashlib.sha256(point).digest()
+        return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    @property
+    def point_id(self) -> bytes | None:
+        """SHA-256 of an EC key's uncompressed point; None of others."""
+        point = self.point
+        return None if point is None else hashlib.sha256(point).digest()
 
     @property
     def ids(self) -> frozenset[str]:

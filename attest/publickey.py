@@ -1,4 +1,4 @@
-"""The public key in a PEM text or file, read strictly: one clear error for anything else."""
+"""A public key as PEM, or as the hex of its point, read strictly: one clear error for all else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from attest.keys import PublicKey, UnsupportedKeyError
 #: A 4096-bit RSA key has 800 bytes of PEM.
 _MAX_BYTES = 65_536
 _LABELS = re.compile(r"-----BEGIN ([^\n-]*)-----")
+_POINT_HEX = re.compile(r"[0-9A-Fa-f]{130}")
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 
 
@@ -59,6 +60,37 @@ def parse_public_key(data: bytes, *, where: str = "key") -> PublicKey:
         ) from None
     except ValueError:
         raise _invalid("holds no public key", where) from None
+
+
+def parse_sec1_hex(text: str, *, where: str = "key") -> PublicKey:
+    """Read a P-256 key from the hex of its uncompressed point (SEC 1), as `.sei` users register it.
+
+    Args:
+        text: 130 hex digits, in either case.
+        where: name of its source, for errors.
+
+    Raises:
+        UsageError: `invalid_key`. The text is not repeated: it might be a private scalar.
+
+    Source: "The .sei/* artefacts", `sei pubkey`; SEC 1, section 2.3.3.
+    """
+    if not _POINT_HEX.fullmatch(text):
+        raise _invalid_point(f"is not 130 hex digits but {len(text)} characters", where)
+    if not text.startswith("04"):
+        raise _invalid_point("does not begin with 04, as an uncompressed point does", where)
+    try:
+        return PublicKey.from_point(bytes.fromhex(text))
+    except ValueError:
+        raise _invalid_point("is no point of the curve P-256", where) from None
+
+
+def _invalid_point(message: str, where: str) -> UsageError:
+    return UsageError(
+        "invalid_key",
+        message,
+        where=where,
+        hint="give the 130 hex digits that `attest sei pubkey` prints, of the uncompressed point",
+    )
 
 
 def _refuse_others(labels: list[str], where: str) -> None:

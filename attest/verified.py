@@ -85,8 +85,9 @@ class KeyIdentity:
 class VerifiedAttestation:
     """A signature that verified, with its signer, times and log entries.
 
-    Only `attest.engine.verify` makes one. `certificate` is None where a key signed. `statement` is
-    None where an artifact's bytes were signed directly. `instance` names the trust root that
+    Only `attest.engine.verify` makes one, and `attest.formats.sei.signature`, whose signatures have
+    no times, no log entries and no instance. `certificate` is None where a key signed. `statement`
+    is None where an artifact's bytes were signed directly. `instance` names the trust root that
     everything was checked under.
     """
 

@@ -1,0 +1,1 @@
+"""Formats of evidence other than packs and bundles, one package for each."""

@@ -1,0 +1,1 @@
+"""`.sei` artefacts: evidence in a repository's `.sei/`, each file beside a signature by a key."""
