@@ -80,9 +80,16 @@ def remove_leftovers(path: Path) -> None:
     """Remove the temporary files of writers of a file that ended before they were done.
 
     Only for who holds the file's lock, and where every writer of it does.
+
+    Raises:
+        UsageError: `unwritable_file` if the folder cannot be listed.
     """
     ours = re.compile(rf"\.{re.escape(path.name[:200])}\.[0-9a-f]{{16}}\.tmp")
-    for other in path.parent.iterdir():
+    try:
+        others = list(path.parent.iterdir())
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    for other in others:
         if ours.fullmatch(other.name):
             _remove(other)
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeGuard, get_args
 
-from attest.errors import MalformedEvidence
+from attest.errors import MalformedEvidence, VerificationFailed
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.strictjson import JSON, Members, loads
 
@@ -15,6 +15,7 @@ Kind: TypeAlias = Literal["conformance", "reconstruct"]
 #: The version of every kind's payload so far.
 SCHEMA_VERSION = 1
 _LARGEST_VERSION = 2**32 - 1  # the document's type is u32
+_MEMBERS = {"schema_version", "kind", "system", "payload"}
 _CODE = "invalid_artefact"
 
 
@@ -104,12 +105,22 @@ def encode_artefact(artefact: Artefact) -> bytes:
 
 
 def check_bundle(data: bytes, where: str, *, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Refuse a `bundle.json` that is not one JSON object; it has no envelope.
+    """Refuse a `bundle.json` that is not one JSON object, or is an artefact put in its place.
 
     Raises:
         MalformedEvidence: `artifact_too_large`, a code of `strictjson.loads`, `invalid_artefact`.
+        VerificationFailed: `kind_mismatch`.
+
+    Source: "The .sei/* artefacts": `bundle.json` does not use the envelope.
     """
-    Members(_loads(data, where, limits), where=where, code=_CODE)
+    root = Members(_loads(data, where, limits), where=where, code=_CODE)
+    if set(root.names()) == _MEMBERS:
+        raise VerificationFailed(
+            "kind_mismatch",
+            "is an artefact in an envelope, in the place of the bundle, which has none",
+            where=where,
+            hint="an artefact of another kind was put in its place",
+        )
 
 
 def _loads(data: bytes, where: str, limits: Limits) -> JSON:

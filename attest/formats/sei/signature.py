@@ -236,7 +236,7 @@ def check_statement(
 
     Source: "The .sei/* artefacts", statement, canonical payload and subject.
     """
-    where = f"{signature.where}: statement"
+    where = "statement"
     statement = parse_statement(signature.payload, max_depth=limits.max_json_depth)
     if statement.type != STATEMENT_V1:
         raise VerificationFailed(

@@ -72,7 +72,7 @@ def write_bundle(repository: Path, data: bytes, key: SeiKey) -> Stored:
     """Write `.sei/bundle.json` exactly as given, and its signature; as `write_artefact`.
 
     Raises:
-        MalformedEvidence: a code of `check_bundle`.
+        MalformedEvidence, VerificationFailed: a code of `check_bundle`.
         UsageError: a code of `sign_artefact`, `symlink_refused`, `not_a_repository`,
             `unwritable_file`.
         SigningError: a code of `sign_artefact`.
@@ -166,7 +166,9 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise UsageError("unwritable_file", error.strerror or "", where=str(folder)) from None
+        raise UsageError(
+            "unwritable_file", error.strerror or str(error), where=str(folder)
+        ) from None
 
 
 def _is_there(path: Path) -> bool:
@@ -180,7 +182,7 @@ def _is_there(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise UsageError("unreadable_file", error.strerror or "", where=str(path)) from None
+        raise UsageError("unreadable_file", error.strerror or str(error), where=str(path)) from None
     if stat.S_ISLNK(found.st_mode):
         raise UsageError(
             "symlink_refused",
@@ -220,7 +222,7 @@ def _refuse_collision(file: Path, standard: str | None) -> None:
     Raises:
         UsageError: `slug_collision`.
     """
-    for other in file.parent.iterdir():
+    for other in _beside(file):
         if other.name != file.name and _seen_alike(other.name) == _seen_alike(file.name):
             raise _collision(f"is the same file as {other.name} on some systems", file)
     if standard is None or not _is_there(file):
@@ -232,6 +234,15 @@ def _refuse_collision(file: Path, standard: str | None) -> None:
         return  # what cannot be read is of no standard, and this write repairs it
     if found not in (None, standard):
         raise _collision(f"holds the artefact of {found!r} already, not of {standard!r}", file)
+
+
+def _beside(file: Path) -> list[Path]:
+    try:
+        return list(file.parent.iterdir())
+    except OSError as error:
+        raise UsageError(
+            "unreadable_file", error.strerror or str(error), where=str(file.parent)
+        ) from None
 
 
 def _seen_alike(name: str) -> str:
