@@ -35,6 +35,7 @@ _SERVICE = "Scaleway's Key Manager"
 #: Both become parts of a path.
 _REGION = re.compile(r"[a-z]{2}-[a-z]{3}")
 _KEY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 #: What a header may hold: a client that finds anything else shows the whole value.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
 _HINTS = {
@@ -246,25 +247,27 @@ def _setting(environ: Mapping[str, str], name: str, form: re.Pattern[str], what:
 
 
 def _api_url(environ: Mapping[str, str]) -> str:
-    """Where the service is: https, or http to loopback, and a host alone.
+    """Where the service is.
 
     Raises:
-        UsageError: `invalid_setting`.
+        UsageError: `invalid_setting`, for all but https, or http to loopback, and a host alone.
     """
-    name, url = "SCW_API_URL", environ.get("SCW_API_URL") or _API_URL
-    what = "the https URL of a host without a path, as https://api.scaleway.com"
-    try:
-        parts = urlsplit(require_https(url))
-        parts.port  # noqa: B018 - raises ValueError for none that there is
-    except (NetworkError, ValueError) as error:
-        said = error.message if isinstance(error, NetworkError) else "has no port that there is"
-        raise UsageError("invalid_setting", said, where=name, hint=f"give {what}") from None
-    if (
-        not url.isascii()
-        or not url.isprintable()
-        or parts.path.strip("/")
-        or "?" in url
-        or "#" in url
-    ):
-        raise UsageError("invalid_setting", f"is not {what}", where=name)
+    url = environ.get("SCW_API_URL") or _API_URL
+    if not _is_origin(url):
+        raise UsageError(
+            "invalid_setting",
+            "is not the https URL of a host alone",
+            where="SCW_API_URL",
+            hint=f"give it as {_API_URL}; http goes to a loopback address only",
+        )
     return url.rstrip("/")
+
+
+def _is_origin(url: str) -> bool:
+    """Whether a URL is one of a host to which a secret may be sent, and nothing more."""
+    if not _ORIGIN.fullmatch(url):
+        return False
+    try:
+        return urlsplit(require_https(url)).port != 0
+    except (NetworkError, ValueError):  # the latter for a port that no machine has
+        return False
