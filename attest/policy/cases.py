@@ -182,7 +182,7 @@ class _Loader:
                 if members.pop(text_of(node), None) is None:
                     message = f"{name!r} says nothing of {text_of(node)}"
                     self._structure.refuse("policy_invalid_value", message, node.position, below)
-        return Mapping(members={**members, **own.members}, position=own.position)
+        return Mapping(members={**members, **own.members}, mark=own.mark)
 
     def _signature(self, node: Mapping, path: str) -> DescribedSignature:
         at = optional(node, "at")
@@ -263,7 +263,7 @@ class _Loader:
             stream=optional(node, "stream"),
             generated_at=self._values.time(node, "generated-at", path),
             skipped=int(optional(node, "skipped") or 0),
-            position=member.key,
+            position=member.key.position,
         )
 
     def _signed(
@@ -285,7 +285,7 @@ class _Loader:
         )
 
     def _refuse(self, node: Mapping, name: str, path: str, message: str, hint: str) -> Never:
-        at = node.members[name].key
+        at = node.members[name].key.position
         self._structure.refuse("policy_invalid_value", message, at, f"{path}.{name}", hint)
 
 

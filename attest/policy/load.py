@@ -34,6 +34,7 @@ from attest.policy.values import Values, items, optional, text_of
 
 #: Everybody whom all lines together need; as many are matched in a few milliseconds.
 MAX_SLOTS = 256
+_MATCHED = tuple(cast("FieldName", field.name) for field in MATCHED)
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -132,24 +133,24 @@ class _Loader:
         window = self._values.window(node, path)
         if "key" in node.members:
             key = self._values.key(node.members["key"].value, f"{path}.key")
-            return KeySigner(name=name, key=key, window=window, position=member.key)
+            return KeySigner(name=name, key=key, window=window, position=member.key.position)
         issuer = text_of(node.members["issuer"].value)
         return CertificateSigner(
             name=name,
             issuer=ISSUERS.get(issuer, issuer),
             fields=(*self._fields(node, path), *self._claims(node, path)),
             window=window,
-            position=member.key,
+            position=member.key.position,
         )
 
     def _fields(self, node: Mapping, path: str) -> Iterator[FieldRule]:
-        for name in (field.name for field in MATCHED):
+        for name in _MATCHED:
             if name in node.members:
                 member = node.members[name]
                 yield FieldRule(
-                    name=cast("FieldName", name),
+                    name=name,
                     any_of=self._values.patterns(member.value, f"{path}.{name}"),
-                    position=member.key,
+                    position=member.key.position,
                 )
 
     def _claims(self, node: Mapping, path: str) -> Iterator[FieldRule]:
@@ -159,7 +160,7 @@ class _Loader:
                     name="claims",
                     claim=name,
                     any_of=self._values.patterns(member.value, f"{path}.claims.{name}"),
-                    position=member.key,
+                    position=member.key.position,
                 )
 
     def _require(self, root: Mapping, signers: dict[str, SignerRule]) -> tuple[Requirement, ...]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import yaml
 
@@ -48,37 +47,58 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTE = "put it in quotes: a pattern that begins with *, as every text with a special sign first"
 
 
+class Mark(Protocol):
+    """Where something begins, as the YAML library marks it: both count from 0."""
+
+    @property
+    def line(self) -> int:
+        """The line."""
+
+    @property
+    def column(self) -> int:
+        """The column."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scalar:
+class Marked:
+    """Something in the file, with its mark."""
+
+    mark: Mark
+
+    @property
+    def position(self) -> Position:
+        """Where it stands; made when it is asked for, because seldom anybody does."""
+        return Position(line=self.mark.line + 1, column=self.mark.column + 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scalar(Marked):
     """A single value as written; `kind` is what the core schema takes it for."""
 
     value: str
     kind: ScalarKind
-    position: Position
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sequence:
+class Sequence(Marked):
     """A list."""
 
     items: tuple[Node, ...]
-    position: Position
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """What stands under a key, and where the key stands."""
+    """What stands under a key, and the key itself."""
 
-    key: Position
+    key: Scalar
     value: Node
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mapping:
+class Mapping(Marked):
     """Members by key, in their order."""
 
     members: dict[str, Member]
-    position: Position
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -139,7 +159,8 @@ def parse_nodes(data: bytes, *, file: str) -> Node:
         raise policy_error(
             "policy_syntax", "has a YAML directive", file=file, at=at, hint="leave the line out"
         )
-    builder = _Builder(text, file)
+    loader = yaml.SafeLoader(text)
+    builder = _Builder(loader, file)
     try:
         return builder.document()
     except yaml.MarkedYAMLError as error:
@@ -157,6 +178,8 @@ def parse_nodes(data: bytes, *, file: str) -> Node:
         raise policy_error(
             "policy_syntax", f"is not YAML: {str(error)[:200]}", file=file, at=builder.last
         ) from None
+    finally:
+        loader.dispose()
 
 
 def _decode(data: bytes, file: str) -> str:
@@ -208,14 +231,16 @@ def _kind(plain: str) -> ScalarKind:
 class _Builder:
     """Turns events into nodes; stops at the first one too many."""
 
-    __slots__ = ("_count", "_event", "_events", "_file")
+    __slots__ = ("_count", "_event", "_file", "_loader", "_path")
 
-    def __init__(self, text: str, file: str) -> None:
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+    def __init__(self, loader: yaml.SafeLoader, file: str) -> None:
+        self._loader = loader
         self._file = file
         self._count = 0
         #: The last one that says where it is.
         self._event: yaml.Event | None = None
+        #: Keys and indexes around what is read.
+        self._path: list[str | int] = []
 
     @property
     def last(self) -> Position:
@@ -231,7 +256,7 @@ class _Builder:
         event = self._next()
         if not isinstance(event, yaml.DocumentStartEvent):
             raise self._fail("policy_syntax", "is empty", hint="a policy begins with `version: 1`")
-        node = self._node(self._next(), "", 0)
+        node = self._node(self._next(), 0)
         self._next()
         if not isinstance(self._next(), yaml.StreamEndEvent):
             raise self._fail(
@@ -240,89 +265,93 @@ class _Builder:
         return node
 
     def _next(self) -> yaml.Event:
-        event = next(self._events)
+        # `yaml.parse` would look at each event twice.
+        event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # no types
         if event.start_mark is not None:
             self._event = event
         return event
 
-    def _fail(
-        self, code: str, message: str, *, path: str = "", hint: str | None = None
-    ) -> PolicyFileError:
+    def _fail(self, code: str, message: str, *, hint: str | None = None) -> PolicyFileError:
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in self._path)
+        path = "".join(steps).removeprefix(".")
         return policy_error(code, message, file=self._file, at=self.last, path=path, hint=hint)
 
-    def _node(self, event: yaml.Event, path: str, depth: int) -> Node:
+    def _node(self, event: yaml.Event, depth: int) -> Node:
         self._count += 1
         if self._count > MAX_NODES:
-            raise self._fail("policy_too_large", f"has more than {MAX_NODES} values", path=path)
+            raise self._fail("policy_too_large", f"has more than {MAX_NODES} values")
         if depth > MAX_DEPTH:
-            raise self._fail("policy_too_large", f"is nested more than {MAX_DEPTH} deep", path=path)
+            raise self._fail("policy_too_large", f"is nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
-            raise self._fail("policy_syntax", "is an alias of YAML", path=path, hint=_QUOTE)
+            raise self._fail("policy_syntax", "is an alias of YAML", hint=_QUOTE)
         assert isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent))
         if event.anchor is not None:
             raise self._fail(
                 "policy_syntax",
                 f"has the anchor {shown('&' + event.anchor)}",
-                path=path,
                 hint="write every value where it stands, and quote a text that begins with &",
             )
         if event.tag is not None:
             raise self._fail(
                 "policy_syntax",
                 f"has the tag {shown(event.tag)}",
-                path=path,
                 hint="leave the tag out, and quote a text that begins with !",
             )
+        mark = event.start_mark
+        assert mark is not None, "only what ends a collection may have none"
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event, path)
+            return self._scalar(event, mark)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path, depth)
-        return self._mapping(path, depth)
+            return self._sequence(mark, depth)
+        return self._mapping(mark, depth)
 
-    def _scalar(self, event: yaml.ScalarEvent, path: str) -> Scalar:
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Scalar:
         value = event.value
         if event.style is not None:  # quoted, or a block: always text
             if _SURROGATE.search(value):
-                value = self._joined(value, path)
-            return Scalar(value=value, kind="text", position=self.last)
-        return Scalar(value=value, kind=_kind(value), position=self.last)
+                value = self._joined(value)
+            return Scalar(value=value, kind="text", mark=mark)
+        return Scalar(value=value, kind=_kind(value), mark=mark)
 
-    def _joined(self, value: str, path: str) -> str:
+    def _joined(self, value: str) -> str:
         r"""The text with each `\ud83d\ude00` as the one character that JSON means by it."""
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
-            raise self._fail("policy_syntax", "has half a surrogate pair", path=path) from None
+            raise self._fail("policy_syntax", "has half a surrogate pair") from None
 
-    def _sequence(self, path: str, depth: int) -> Sequence:
-        position = self.last
+    def _sequence(self, mark: Mark, depth: int) -> Sequence:
         items: list[Node] = []
+        self._path.append(0)
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._node(event, f"{path}[{len(items)}]", depth + 1))
-        return Sequence(items=tuple(items), position=position)
+            self._path[-1] = len(items)
+            items.append(self._node(event, depth + 1))
+        self._path.pop()
+        return Sequence(items=tuple(items), mark=mark)
 
-    def _mapping(self, path: str, depth: int) -> Mapping:
-        position = self.last
+    def _mapping(self, mark: Mark, depth: int) -> Mapping:
         members: dict[str, Member] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key, at = self._key(event, path, depth)
-            below = f"{path}.{key[:60]}" if path else key[:60]
-            if key in members:
+            key = self._key(event, depth)
+            name = key.value
+            self._path.append(name)
+            if name in members:
+                first = members[name].key.position.line
                 raise self._fail(
                     "policy_duplicate_key",
-                    f"the key {shown(key)} appears twice, first in line {members[key].key.line}",
-                    path=below,
+                    f"the key {shown(name)} appears twice, first in line {first}",
                     hint="keep one of them",
                 )
-            members[key] = Member(key=at, value=self._node(self._next(), below, depth + 1))
-        return Mapping(members=members, position=position)
+            members[name] = Member(key=key, value=self._node(self._next(), depth + 1))
+            self._path.pop()
+        return Mapping(members=members, mark=mark)
 
-    def _key(self, event: yaml.Event, path: str, depth: int) -> tuple[str, Position]:
-        node = self._node(event, path, depth + 1)
+    def _key(self, event: yaml.Event, depth: int) -> Scalar:
+        node = self._node(event, depth + 1)
         if not isinstance(node, Scalar) or node.kind != "text":
-            raise self._fail("policy_syntax", "has a key that is no text", path=path, hint=_QUOTE)
+            raise self._fail("policy_syntax", "has a key that is no text", hint=_QUOTE)
         if node.value == "<<" and isinstance(event, yaml.ScalarEvent) and event.style is None:
             raise self._fail(
-                "policy_syntax", "has a merge key", path=path, hint="write the members themselves"
+                "policy_syntax", "has a merge key", hint="write the members themselves"
             )
-        return node.value, node.position
+        return node

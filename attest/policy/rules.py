@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:  # who gives a key has loaded what reads keys
     from attest.keys import PublicKey
@@ -32,8 +32,7 @@ FieldName: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where something stands in the policy file; both count from 1."""
 
     line: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 #: Longest text where the table says nothing else, in characters.
@@ -63,6 +64,12 @@ class Object:
     what: str
     fields: tuple[Field, ...]
     one_of: tuple[str, ...] = ()
+    by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the fields once: each object of a file is looked up in them."""
+        by_name = {item.name: item for item in self.fields}
+        object.__setattr__(self, "by_name", by_name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,6 @@ from attest.policy.rules import Position
 from attest.policy.shapes import (
     Choice,
     Either,
-    Field,
     Listed,
     Named,
     Object,
@@ -58,13 +57,24 @@ class Structure:
             PolicyFileError: `policy_wrong_type`, `policy_empty`, `policy_unknown_key`,
                 `policy_missing_key`, `policy_invalid_value`, `policy_too_large`.
         """
-        if isinstance(node, Scalar) and node.kind == "null":
-            self.refuse(
-                "policy_empty", "has no value", node.position, path, "give one, or leave it out"
-            )
+        if isinstance(node, Scalar):
+            if node.kind == "null":
+                self.refuse(
+                    "policy_empty", "has no value", node.position, path, "give one, or leave it out"
+                )
+            if isinstance(shape, Listed) and shape.single:
+                shape = shape.item
+            if isinstance(shape, Either):
+                shape = shape.text
         if isinstance(shape, Text):
             self._text(node, shape, path)
-        elif isinstance(shape, Whole):
+        else:
+            self._other(node, shape, path)
+
+    def _other(
+        self, node: Node, shape: Whole | Listed | Either | Choice | Object | Named, path: str
+    ) -> None:
+        if isinstance(shape, Whole):
             self._whole(node, shape, path)
         elif isinstance(shape, Listed):
             self._listed(node, shape, path)
@@ -169,21 +179,22 @@ class Structure:
     def _object(self, node: Node, shape: Object, path: str, also: tuple[str, ...] = ()) -> None:
         if not isinstance(node, Mapping):
             self._wrong_type(node, f"an object with keys ({shape.what})", path)
-        fields = {field.name: field for field in shape.fields}
+        fields = shape.by_name
         for name, member in node.members.items():
             if name not in fields:
                 allowed = f"allowed: {', '.join(fields)}"
                 self.refuse(
                     "policy_unknown_key",
                     f"{shown(name)} is unknown in {shape.what}",
-                    member.key,
+                    member.key.position,
                     _below(path, name),
                     _meant(name, (*fields, *also)) + allowed,
                 )
         if not node.members:
             allowed = f"allowed: {', '.join(fields)}"
             self.refuse("policy_empty", "is an empty object", node.position, path, allowed)
-        for name, field in fields.items():
+        for field in shape.fields:
+            name = field.name
             if field.required and name not in node.members:
                 message = f"{shape.what} needs {name!r}"
                 self.refuse("policy_missing_key", message, node.position, path, field.about)
@@ -196,18 +207,17 @@ class Structure:
                 f"give one of: {', '.join(shape.one_of)}",
             )
         for name, member in node.members.items():
-            self._needs(fields[name], node, path)
-            self.check(member.value, fields[name].shape, _below(path, name))
-
-    def _needs(self, field: Field, node: Mapping, path: str) -> None:
-        if field.needs is not None and field.needs not in node.members:
-            self.refuse(
-                "policy_missing_key",
-                f"{field.name!r} needs {field.needs!r}, or it is met by anybody's",
-                node.members[field.name].key,
-                _below(path, field.name),
-                f"write {field.needs!r} beside it",
-            )
+            field = fields[name]
+            below = f"{path}.{name}" if path else name
+            if field.needs is not None and field.needs not in node.members:
+                self.refuse(
+                    "policy_missing_key",
+                    f"{name!r} needs {field.needs!r}, or it is met by anybody's",
+                    member.key.position,
+                    below,
+                    f"write {field.needs!r} beside it",
+                )
+            self.check(member.value, field.shape, below)
 
     def _named(self, node: Node, shape: Named, path: str) -> None:
         if not isinstance(node, Mapping):
@@ -216,8 +226,7 @@ class Structure:
             self.refuse("policy_empty", "is an empty object", node.position, path)
         for name, member in node.members.items():
             below = _below(path, name)
-            key = Scalar(value=name, kind="text", position=member.key)
-            self._text(key, shape.name, below)
+            self._text(member.key, shape.name, below)
             self.check(member.value, shape.value, below)
 
 

@@ -27,20 +27,31 @@ class Values:
         folder: where paths lead from; None allows none.
     """
 
-    __slots__ = ("_folder", "_regexes", "_structure")
+    __slots__ = ("_folder", "_patterns", "_regexes", "_structure")
 
     def __init__(self, structure: Structure, folder: Path | None) -> None:
         self._structure = structure
         self._folder = folder
         self._regexes = 0
+        #: By text: the signers of a policy have most of their values in common.
+        self._patterns: dict[str, Pattern] = {}
 
     def patterns(self, node: Node, path: str) -> tuple[Pattern, ...]:
         """Acceptable values: a text with a star is a glob, one without stands for itself."""
+        if isinstance(node, Scalar):
+            return (self._plain(node.value),)
         return tuple(self._pattern(item, below) for item, below in items(node, path))
+
+    def _plain(self, text: str) -> Pattern:
+        pattern = self._patterns.get(text)
+        if pattern is None:
+            pattern = Pattern(kind="glob" if "*" in text else "exact", text=text)
+            self._patterns[text] = pattern
+        return pattern
 
     def _pattern(self, node: Node, path: str) -> Pattern:
         if isinstance(node, Scalar):
-            return Pattern(kind="glob" if "*" in node.value else "exact", text=node.value)
+            return self._plain(node.value)
         assert isinstance(node, Mapping)
         self._regexes += 1
         if self._regexes > MAX_REGEXES:

@@ -85,7 +85,7 @@ def test_a_block_is_always_text(block: str) -> None:
 def test_every_node_and_key_knows_its_place() -> None:
     root = parse("# é\na: 1\nbé: [x,\n  {c: y}]\n")
     assert isinstance(root, Mapping)
-    assert root.members["a"].key == Position(line=2, column=1)
+    assert root.members["a"].key.position == Position(line=2, column=1)
     assert root.members["a"].value.position == Position(line=2, column=4)
     listed = root.members["bé"].value
     assert listed.position == Position(line=3, column=5)
