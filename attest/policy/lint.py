@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from attest.denied_keys import denied_key
 from attest.errors import AttestError
 from attest.policy.breadth import (
     as_glob,
@@ -47,6 +48,9 @@ RULES: Mapping[str, LintRule] = {
     ),
     "shared_email_domain": LintRule(
         level="error", about="Anybody can get an e-mail address that the pattern matches."
+    ),
+    "development_key": LintRule(
+        level="error", about="Everybody has the key, so that it never counts, here or elsewhere."
     ),
     "broad_repository": LintRule(
         level="warning", about="Every repository of an owner, or any at all, may sign."
@@ -176,6 +180,9 @@ def _signers(policy: PolicyFile) -> Iterator[Finding]:
         if rule.name not in asked and policy.others == "report":
             hint = "name it in `require`, or leave it out"
             yield _finding("unused_signer", "no line asks for it", hint, path=path, at=at)
+        if isinstance(rule, KeySigner) and (denied := denied_key(rule.key.key_id.hex())):
+            message, hint = f"is {denied.what}", "replace it by a key that nobody else has"
+            yield _finding("development_key", message, hint, path=f"{path}.key", at=at)
         if isinstance(rule, CertificateSigner):
             for field in rule.fields:
                 yield from _field(rule, field, f"{path}.{field.claim or field.name}")

@@ -11,7 +11,7 @@ from typing import TypeAlias, assert_never
 from attest.policy.decision import Mismatch
 from attest.policy.fields import fold_of, has_own_workflow, needs_own_workflow, value_of
 from attest.policy.match import Fold, folded, matches, select
-from attest.policy.revoked import revoked_positions
+from attest.policy.revoked import denied_positions, revoked_positions
 from attest.policy.rules import (
     AnySigner,
     CertificateSigner,
@@ -241,7 +241,7 @@ class Qualification:
 
     def _of_all(self) -> tuple[Condition, ...]:
         """What is asked whoever signed."""
-        conditions = [self._not_revoked()]
+        conditions = [self._not_denied(), self._not_revoked()]
         conditions += [self._of_evidence(rule) for rule in self._policy.evidence.rules]
         if self._policy.log == "required":
             conditions.append(
@@ -278,6 +278,15 @@ class Qualification:
         time = latest(attestation)
         # So, because `now` may be the last date there is.
         return time is None or time - MAX_FUTURE <= self._now
+
+    def _not_denied(self) -> Condition:
+        return Condition(
+            code="development_key",
+            field="key",
+            passes=~denied_positions(self._all),
+            expected=("a key that not everybody has",),
+            actual=lambda self, at: self._all[at].signer.principal,
+        )
 
     def _not_revoked(self) -> Condition:
         return Condition(

@@ -1,9 +1,10 @@
-"""What is revoked among verified attestations, by whichever of its names the policy knows it."""
+"""What is revoked among verified attestations: by the policy under any name, or for everybody."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attest.denied_keys import certifies_denied_key, denied_key
 from attest.errors import PolicyFileError
 from attest.policy.rules import PolicyFile, Revoked
 from attest.verified import KeyIdentity, VerifiedAttestation
@@ -38,6 +39,24 @@ def revoked_positions(policy: PolicyFile, attestations: Sequence[VerifiedAttesta
                 if goes_by(item, entry.value) and _since(entry, item):
                     positions |= 1 << at
     return positions
+
+
+def denied_positions(attestations: Sequence[VerifiedAttestation]) -> int:
+    """The positions of attestations by keys that everybody has, as the bits of an integer.
+
+    No policy needs to revoke these, and none can let them count.
+
+    Args:
+        attestations: everything that verified.
+    """
+    return sum(1 << at for at, item in enumerate(attestations) if _is_denied(item))
+
+
+def _is_denied(attestation: VerifiedAttestation) -> bool:
+    if attestation.certificate is not None:
+        return certifies_denied_key(attestation.certificate.der)
+    signer = attestation.signer
+    return isinstance(signer, KeyIdentity) and denied_key(signer.key_id) is not None
 
 
 def _since(entry: Revoked, attestation: VerifiedAttestation) -> bool:

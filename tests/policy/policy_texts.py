@@ -16,7 +16,7 @@ from attest.policy.load import parse_policy
 from attest.policy.rules import PolicyFile
 
 #: Private keys in a fixed order, so that two runs of a test see the same.
-PRIVATE_KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(1, 5)]
+PRIVATE_KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(11, 15)]
 PEMS = [
     key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     for key in PRIVATE_KEYS

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,6 +144,14 @@ def test_a_subject_is_taken_apart(subject: object, expected: list[str]) -> None:
 )
 def test_a_signer_that_leaves_nothing_open_is_clean(signer: dict[str, Any]) -> None:
     assert of_signer(signer) == []
+
+
+def test_a_key_that_everybody_has_is_an_error() -> None:
+    key = ec.derive_private_key(1, ec.SECP256R1()).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    (finding,) = found({"signers": {"x": {"key": pem}}, "require": ["x"]})
+    assert (finding.rule, finding.level) == ("development_key", "error")
+    assert finding.path == "signers.x.key"
 
 
 def test_that_any_event_may_start_a_workflow_is_only_noted() -> None:

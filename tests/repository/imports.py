@@ -69,8 +69,8 @@ TABLE = (
     Row(modules=("policy.nodes",), attest=("policy.rules",), others=("yaml",)),
     Row(modules=("policy.match",), attest=("policy.rules",), others=("re2",)),
     Row(modules=("policy", "policy.*"),
-        attest=(*VALUES, "statement", "claims", "keys", "publickey", "verified", "policy",
-                "policy.*")),
+        attest=(*VALUES, "statement", "claims", "keys", "publickey", "verified", "denied_keys",
+                "policy", "policy.*")),
     Row(modules=("report", "report.*"),  # the package itself for its version
         attest=("", *VALUES, "terminal", "claims", "statement", "verified", "pack.manifest",
                 "policy", "policy.*", "report", "report.*")),
