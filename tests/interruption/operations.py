@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from attest.formats.sei.artefact import Artefact
+from attest.formats.sei.layout import RECONSTRUCT, keyless_path
+from attest.formats.sei.store import sign_existing, write_artefact
 from attest.pack.builder import build_pack
 from attest.pack.extract import extract_pack
 from attest.pack.merge import merge_packs
 from attest.pack.reader import open_pack
 from attest.pack.writer import add_attestation
+from attest.signing.keyfile import FileKey
+from tests.sei.second import private_key
 
 OUT = "out.epack"
 #: The streams that are merged.
@@ -37,7 +42,10 @@ def prepare(name: str, folder: Path) -> None:
     if name == "merge":
         for stream, path in zip(SOURCES, sorted(inputs.rglob("*.*")), strict=True):
             build_pack(folder / f"{stream}.epack", [path], stream=stream, generated_at=_WHEN)
-    if name != "build":
+    if name in ("resei", "signsei"):
+        write_artefact(folder, Artefact(kind="reconstruct", system="old", payload={}), _key("old"))
+        (folder / keyless_path(RECONSTRUCT)).write_bytes(b"a Sigstore bundle")
+    elif name not in ("build", "sei"):
         build_pack(folder / OUT, [inputs / "a.txt"], stream="old", generated_at=_WHEN)
 
 
@@ -70,16 +78,33 @@ def _extract(folder: Path) -> None:
     extract_pack(folder / OUT, folder / "extracted")
 
 
+def _key(name: str) -> FileKey:
+    return FileKey(private_key(name))
+
+
+def _write_sei(folder: Path) -> None:
+    artefact = Artefact(kind="reconstruct", system="new", payload={"x": "y" * 100_000})
+    write_artefact(folder, artefact, _key("new"))
+
+
+def _sign_sei(folder: Path) -> None:
+    sign_existing(folder, RECONSTRUCT, _key("new"))
+
+
 def _exists(folder: Path) -> bool:
     return (folder / OUT).exists()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Something that must happen wholly or not at all; it can be done again at any time."""
+    """Something that must happen wholly or not at all; it can be done again at any time.
+
+    With `in_steps`, files may be missing meanwhile, and hidden ones of ours stand in the target.
+    """
 
     run: Callable[[Path], None]
     target: str = OUT
+    in_steps: bool = False
 
 
 OPERATIONS = {
@@ -88,6 +113,9 @@ OPERATIONS = {
     "attest": Operation(run=_attest),
     "merge": Operation(run=_merge),
     "extract": Operation(run=_extract, target="extracted"),
+    "sei": Operation(run=_write_sei, target=".sei", in_steps=True),
+    "resei": Operation(run=_write_sei, target=".sei", in_steps=True),
+    "signsei": Operation(run=_sign_sei, target=".sei", in_steps=True),
 }
 
 

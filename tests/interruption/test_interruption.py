@@ -28,12 +28,30 @@ SYSCALLS = ("open", "openat", "creat", "write", "pwrite64", "writev", "fsync", "
 ALL = ",".join(f"?{name}" for name in SYSCALLS)
 
 
-def state(path: Path) -> State:
+#: A hidden temporary file or a lock, which no reader takes.
+HIDDEN = re.compile(r"\..*\.(tmp|lock)")
+
+
+def state(path: Path, *, hidden: bool = True) -> State:
     """What stands at a path: nothing, a file by its digest, or a folder of such."""
     if path.is_dir():
-        return {child.name: state(child) for child in path.iterdir()}
+        return {
+            child.name: state(child, hidden=hidden)
+            for child in path.iterdir()
+            if hidden or not HIDDEN.fullmatch(child.name)
+        }
     # Not the bytes: where `CI` is set pytest explains every difference between them, for minutes.
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def is_in_between(now: State, old: State, new: State) -> bool:
+    """Whether all files are of one version, and no signature is there without what it signs."""
+    files = now if isinstance(now, dict) else {}
+    versions = [version for version in (old, new) if isinstance(version, dict)]
+    artefacts = {name.partition(".json")[0] + ".json" for name in files}
+    return artefacts <= files.keys() and (
+        not files or any(files.items() <= version.items() for version in versions)
+    )
 
 
 def judge(name: str, folder: Path, new: State) -> bool:
@@ -42,15 +60,19 @@ def judge(name: str, folder: Path, new: State) -> bool:
     target = folder / operation.target
     started = folder.parent / f"{folder.name}.started"
     prepare(name, started)
-    old, now = state(started / operation.target), state(target)
-    assert now in (old, new), "neither the old content nor the new one"
+    old, now = state(started / operation.target), state(target, hidden=not operation.in_steps)
+    if operation.in_steps:
+        assert is_in_between(now, old, new), "what is signed is neither the old nor the new one"
+    else:
+        assert now in (old, new), "neither the old content nor the new one"
     ours = {child.name for child in started.iterdir()} | {operation.target, BEGIN}
     for child in folder.iterdir():
-        if child.name not in ours:  # a hidden temporary file or a lock, which no reader takes
-            assert re.fullmatch(r"\..*\.(tmp|lock)", child.name), child.name
+        if child.name not in ours:
+            assert HIDDEN.fullmatch(child.name), child.name
         elif child.name not in (operation.target, BEGIN):
             assert state(child) == state(started / child.name), "an input changed"
-    if now != new or not isinstance(now, dict):  # what was left is in nobody's way
+    # What was left is in nobody's way.
+    if now != new or not isinstance(now, dict) or operation.in_steps:
         operation.run(folder)
         assert state(target) == new
     return now == new
@@ -75,6 +97,33 @@ def test_a_mix_would_be_found(tmp_path: Path, fault: str) -> None:
     (folder / place).write_bytes(data[:-1])
     with pytest.raises(AssertionError):
         judge("rebuild", folder, new)
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("nothing", True),
+        ("unsigned", True),
+        ("unsigned old", True),
+        ("the old signature", False),
+        ("the old bundle", False),
+        ("an orphan", False),
+        ("half", False),
+    ],
+)
+def test_a_signature_beside_other_bytes_would_be_found(fault: str, found: bool) -> None:  # noqa: FBT001
+    old: State = {"x.json": "1", "x.json.sig": "2", "x.json.sigstore.json": "3"}
+    new: State = {"x.json": "4", "x.json.sig": "5"}
+    states: dict[str, State] = {
+        "nothing": {},
+        "unsigned": {"x.json": "4"},
+        "unsigned old": {"x.json": "1"},
+        "the old signature": {"x.json": "4", "x.json.sig": "2"},
+        "the old bundle": {"x.json": "4", "x.json.sig": "5", "x.json.sigstore.json": "3"},
+        "an orphan": {"x.json.sig": "5"},
+        "half": {"x.json": "6"},
+    }
+    assert is_in_between(states[fault], old, new) is found
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
