@@ -203,7 +203,11 @@ class _KeyApi:
             body=body,
             headers={"X-Auth-Token": at.secret, "Content-Type": "application/json"},
         )
-        reply = self._transport.ask(request, service=_SERVICE, repeatable=True)
+        try:
+            reply = self._transport.ask(request, service=_SERVICE, repeatable=True)
+        except NetworkError as error:
+            error.hint = "check the network and SCW_API_URL, then try again; nothing was written"
+            raise
         if reply.status != 200:
             raise self._failed(refusal(reply, [at.secret]), _HINTS.get(reply.status))
         return Members(loads(reply.body, where="answer"), where="answer", code="invalid_type")

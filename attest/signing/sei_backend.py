@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from attest.config import did_you_mean
 from attest.denied_keys import denied_key
 from attest.errors import UsageError
 from attest.keys import PublicKey
-from attest.signing.keyed import SigningKey
 from attest.signing.sei_local import open_local_key
-from attest.signing.transport import Patience
+
+if TYPE_CHECKING:  # a key at hand needs no services
+    from attest.signing.keyed import SigningKey
+    from attest.signing.transport import Patience
 
 BACKEND_VARIABLE = "SEI_SIGNING_BACKEND"
 LOCAL, SCALEWAY = "local", "scaleway-kms"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from attest.errors import AttestError
+from attest.errors import AttestError, SigningError
 from attest.keys import PublicKey
 from attest.signing.scaleway import read_location
 from attest.signing.sei_backend import open_backend
@@ -131,7 +131,9 @@ def test_one_that_is_slow_is_unreachable(service: KeyManager) -> None:
 def test_one_that_is_not_there_is_unreachable() -> None:
     with running(KeyManager()) as gone:
         pass
-    assert refusal(gone).code == "network_unreachable"
+    error = refusal(gone)
+    assert error.code == "network_unreachable"
+    assert "SCW_API_URL" in (error.hint or "")
 
 
 def test_a_signature_by_another_key_is_not_used(service: KeyManager) -> None:
@@ -147,6 +149,19 @@ def test_a_signature_over_another_message_is_not_used(service: KeyManager) -> No
     )
     service.meddling = answering("sign", document)
     assert refusal(service).code == "key_signature_invalid"
+
+
+def test_no_byte_of_a_signature_can_be_another(service: KeyManager) -> None:
+    with open_backend(service.environ, patience=IMPATIENT) as opened:
+        good = opened.key.sign(MESSAGE)
+        for at in range(len(good)):
+            for flip in (0x01, 0x80):
+                changed = bytes([*good[:at], good[at] ^ flip, *good[at + 1 :]])
+                answer = {"signature": b64encode(changed).decode()}
+                service.meddling = answering("sign", answer)
+                with pytest.raises(SigningError) as raised:
+                    opened.key.sign(MESSAGE)
+                assert raised.value.code in ("key_signature_invalid", "key_signature_malformed")
 
 
 GOOD = encode_dss_signature(7, 9)
