@@ -154,6 +154,8 @@ def _writing(repository: Path, path: PurePosixPath) -> Iterator[Path]:
         folder = repository / parent
         if not _is_there(folder):
             _make(folder)
+        elif not folder.is_dir():
+            raise UsageError("unwritable_file", "is not a folder", where=str(folder))
     file = repository / path
     with locked(file):
         for item in (file, _signature_of(file), _keyless_of(file)):
