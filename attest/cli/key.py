@@ -131,6 +131,10 @@ def _id(args: argparse.Namespace, context: Context) -> int:
 
 def _opened(args: argparse.Namespace, context: Context) -> PublicKey:
     (reference,) = _words(args, "FILE|URI")
+    if scheme_of(reference) is not None:
+        from attest.cli.sign import quiet_libraries
+
+        quiet_libraries()
     source = passphrase_source(args.passphrase_file, context, what=reference)
     return public_key_of(reference, passphrase=source)
 

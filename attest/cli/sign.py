@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -126,7 +127,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
             if item.error is not None:
                 teller.failed(item.name, item.error)
         return teller.sum_up()
-    _quiet_libraries()
+    quiet_libraries()
     with _session(args, context, instance) as session:
         return sign_named(
             session, named, options=options, bundle=args.bundle, teller=teller, context=context
@@ -233,9 +234,10 @@ def _instance(args: argparse.Namespace, context: Context) -> SigningInstance:
     return replace(instance, rekor_version=args.rekor_version)
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
     """What these libraries warn of ends in our own errors, told once and escaped."""
-    for name in ("sigstore", "tuf", "securesystemslib"):
+    for name in ("sigstore", "tuf", "securesystemslib", "azure", "google"):
         logger = logging.getLogger(name)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Google's client writes by itself otherwise

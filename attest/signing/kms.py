@@ -33,6 +33,10 @@ SCHEMES: dict[str, str] = {
 #: A scheme has two characters or more: one letter is a drive.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 _CURVES = ("secp256r1", "secp384r1")
+_GOOGLE = re.compile(
+    r"projects/[^/\s]+/locations/[^/\s]+/keyRings/[\w-]+/cryptoKeys/[\w-]+/cryptoKeyVersions/\d+",
+    re.ASCII,
+)
 
 
 def scheme_of(reference: str) -> str | None:
@@ -184,7 +188,11 @@ def _aws(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
 def _gcp(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
     from securesystemslib.signer import GCPSigner
 
-    return GCPSigner.import_(_rest(uri))
+    name = _rest(uri)
+    # It asks for anything else for a minute before it says that there is no such thing.
+    if not _GOOGLE.fullmatch(name):
+        raise _invalid(uri)
+    return GCPSigner.import_(name)
 
 
 def _azure(uri: str, _pin: Pin) -> tuple[str, SSlibKey]:
@@ -267,9 +275,10 @@ def _failure(error: Exception, uri: str, pin: Pin) -> AttestError:
         return error
     if isinstance(error, UnsupportedLibraryError):
         return _extra_missing(uri)
-    if isinstance(error, UnsupportedAlgorithmError):
-        return _unsupported(uri, "use ECDSA P-256 or P-384")
     kind = type(error).__name__
+    # What it raises for Azure has no public name.
+    if isinstance(error, UnsupportedAlgorithmError) or kind == "UnsupportedKeyType":
+        return _unsupported(uri, "use ECDSA P-256 or P-384")
     if kind in ("PinIncorrect", "PinInvalid", "PinLenRange", "PinLocked"):  # of `pkcs11`
         return UsageError(
             "pin_wrong",

@@ -24,6 +24,7 @@ EXTRAS = {
 }
 DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+CLOUD = (ROOT / "tests" / "signing" / "cloud.lock").read_text(encoding="utf-8")
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = (("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt"))
@@ -140,5 +141,16 @@ def test_every_pin_is_exact_and_hashed() -> None:
         assert [clause.operator for clause in pin.specifier] == ["=="]
 
 
-def test_the_lock_names_no_index() -> None:
-    assert re.search(r"https?:|--index|--find-links|--extra-index|--trusted-host| @ ", LOCK) is None
+def test_the_locks_name_no_index() -> None:
+    for lock in (LOCK, CLOUD):
+        found = re.search(r"https?:|--index|--find-links|--extra-index|--trusted-host| @ ", lock)
+        assert found is None
+
+
+def test_the_lock_for_the_clouds_adds_to_the_other_and_contradicts_nothing_of_it() -> None:
+    pins = [line.partition("==")[0] for line in CLOUD.splitlines() if line[:1].isalnum()]
+    extras = names([*EXTRAS["gcpkms"], *EXTRAS["azurekms"]])
+    assert extras == {"securesystemslib"}
+    clients = {"google-cloud-kms", "azure-identity", "azure-keyvault-keys"}
+    assert clients <= {canonicalize_name(name) for name in pins}
+    assert {canonicalize_name(name) for name in pins}.isdisjoint(PINS)

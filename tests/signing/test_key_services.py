@@ -110,6 +110,8 @@ def test_a_service_that_is_away_is_told_of(
         ("hashivault:a/b/c", "p256", "invalid_key_uri"),
         ("hashivault:release/new", "p256", "invalid_key_uri"),
         ("awskms:", "p256", "invalid_key_uri"),
+        ("gcpkms:", "p256", "invalid_key_uri"),
+        ("gcpkms:release", "p256", "invalid_key_uri"),
         ("hsm:two", "p256", "invalid_key_uri"),
         ("hsm:2?slot=1", "p256", "invalid_key_uri"),
         ("hsm://token/2", "p256", "invalid_key_uri"),
@@ -168,7 +170,10 @@ def test_a_missing_library_names_its_extra(scheme: str, monkeypatch: pytest.Monk
             monkeypatch.delitem(sys.modules, name)
     for name in ("hvac", "boto3", "botocore", "pkcs11", "google.cloud", "azure.identity"):
         monkeypatch.setitem(sys.modules, name, None)
-    uris = {"azurekms": "azurekms://v.vault.azure.net/keys/k"}
+    uris = {
+        "azurekms": "azurekms://v.vault.azure.net/keys/k",
+        "gcpkms": "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
+    }
     error = refusal(uris.get(scheme, f"{scheme}:1"))
     assert error.code == "extra_missing"
     assert f"epack-attest[{scheme}]" in (error.hint or "")
