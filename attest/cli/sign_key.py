@@ -70,9 +70,9 @@ def key_session(
     publishes = instance.is_public and not (args.no_log or args.dry_run or args.yes)
     if publishes and at_terminal(context):  # a job that has a key was given it to sign
         require_consent(instance.name, context, who="your public key")
-    warn_if_shared(args.key, context)
     source = passphrase_source(args.passphrase_file, context, what=args.key)
     key = open_key(args.key, passphrase=source)
+    warn_if_shared(args.key, context)  # which a public key may be; that was refused by now
     if args.dry_run:
         context.say(f"dry run: nothing is signed; it would be by the key {key.public.key_id.hex()}")
     if needs_network(args):
