@@ -8,7 +8,8 @@ from datetime import datetime
 
 from attest.errors import PolicyFileError
 from attest.policy.decision import Candidate, Decision, Met, Mismatch, RequirementResult
-from attest.policy.qualify import Condition, Evidence, Positions, Qualification
+from attest.policy.occurrences import Positions
+from attest.policy.qualify import Condition, Evidence, Qualification
 from attest.policy.rules import CertificateSigner, PolicyFile, Requirement, SignerRule
 from attest.policy.slots import fill
 from attest.verified import KeyIdentity, VerifiedAttestation
@@ -109,7 +110,7 @@ class _Court:
         results = tuple(self._result(line, qualified, principals, fills) for line in lines)
         everybody = _union(qualified.values())
         counted = _union(line.qualified for line in lines)
-        others = tuple(at for at in range(len(self.attestations)) if not everybody >> at & 1)
+        others = tuple(_positions((1 << len(self.attestations)) - 1 & ~everybody))
         code = next((item.code for item in results if item.code is not None), None)
         if not results:
             code = "policy_not_met"
@@ -128,14 +129,13 @@ class _Court:
     def _lines(self, qualified: Mapping[str, Positions], principals: Sequence[str]) -> list[_Line]:
         """Match principals to slots over all lines; in the order of their names."""
         names = sorted(set(principals))
-        of: dict[str, Positions] = dict.fromkeys(names, 0)
-        for at, name in enumerate(principals):
-            of[name] |= 1 << at
+        numbers = {name: number for number, name in enumerate(names)}
+        bits = [1 << numbers[name] for name in principals]
         rules = {rule.name: rule for rule in self.policy.signers}
         masks = [_union(qualified[name] for name in item.of) for item in self.policy.require]
         filled = fill(
             [max(1, item.at_least) for item in self.policy.require],
-            [sum(1 << n for n, name in enumerate(names) if of[name] & mask) for mask in masks],
+            [_union(bits[at] for at in _positions(mask)) for mask in masks],
         )
         return [
             _Line(
@@ -191,6 +191,7 @@ class _Court:
             (rule.name, _failures(self.qualification.conditions(rule), everybody))
             for rule in line.rules
         ]
+        subjects = _subjects(line.rules)
         found = []
         for at in _positions(everybody & ~line.qualified):
             # The first rule of those that it comes equally close to.
@@ -204,7 +205,7 @@ class _Court:
                 attestation=at,
                 who=_who(self.attestations[at]),
                 mismatch=failure.condition.mismatch(self.qualification, at),
-                differs=() if failure.named else _differs(self.attestations[at], line.rules),
+                differs=() if failure.named else _differs(self.attestations[at], subjects),
             )
             found.append((failure, candidate))
         return found
@@ -280,20 +281,28 @@ def _who(attestation: VerifiedAttestation) -> tuple[str, ...]:
     return (f"signed by: {signer.subject}", f"issuer: {signer.issuer}")
 
 
-def _differs(attestation: VerifiedAttestation, rules: Sequence[SignerRule]) -> tuple[str, ...]:
-    """How a certificate's identity differs from the nearest one, where all rules write theirs."""
-    identity, asked = attestation.identity, []
+def _subjects(rules: Sequence[SignerRule]) -> list[tuple[str, str]]:
+    """Subject and issuer that each rule writes out; none where some rule asks for more or else."""
+    subjects = []
     for rule in rules:
         if isinstance(rule, CertificateSigner):
             values = [(item.name, value) for item in rule.fields for value in item.any_of]
             if [(name, value.kind) for name, value in values] != [("subject", "exact")]:
-                return ()
-            asked.append((values[0][1].text, rule.issuer))
-    if identity is None:
+                return []
+            subjects.append((values[0][1].text, rule.issuer))
+    return subjects
+
+
+def _differs(
+    attestation: VerifiedAttestation, subjects: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """How a certificate's identity differs from the nearest one that is written out."""
+    identity = attestation.identity
+    if identity is None or not subjects:
         return ()
     from attest.policy.explain import differences
 
-    return differences(asked, identity.subject, identity.issuer)
+    return differences(subjects, identity.subject, identity.issuer)
 
 
 def _words(require: Requirement) -> str:
@@ -311,4 +320,7 @@ def _union(sets: Iterable[Positions]) -> Positions:
 
 
 def _positions(bits: Positions) -> Iterator[int]:
-    return (at for at in range(bits.bit_length()) if bits >> at & 1)
+    while bits:
+        last = bits & -bits
+        yield last.bit_length() - 1
+        bits ^= last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attest.claims import CLAIMS
 from attest.limits import MAX_SAFE_INTEGER
-from attest.policy.issuers import ISSUERS
+from attest.policy.issuers import ISSUERS, PER_ORGANIZATION
 from attest.policy.match import MAX_PATTERN
 from attest.policy.shapes import (
     LINE,
@@ -136,6 +136,10 @@ CERTIFICATE_SIGNER = Object(
                     r"|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^\s\u0000-\u001f*?#@]*)?"
                 ),
                 form="an alias or an https URL, without patterns",
+                instead=tuple(
+                    (name, f"the URL of your organization's own, as {url}")
+                    for name, url in PER_ORGANIZATION.items()
+                ),
             ),
             about="Who vouched for the identity: an alias or the URL of the OIDC issuer, exactly.",
             required=True,

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from attest.policy.decision import Mismatch
 from attest.policy.fields import fold_of, has_own_workflow, needs_own_workflow, value_of
-from attest.policy.match import Fold, folded, matches, select
+from attest.policy.match import matches
+from attest.policy.occurrences import Occurrences, Positions
 from attest.policy.revoked import denied_positions, revoked_positions
 from attest.policy.rules import (
     AnySigner,
@@ -29,9 +30,6 @@ from attest.policy.rules import (
 from attest.policy.times import MAX_FUTURE, earliest, latest, made, utc
 from attest.verified import KeyIdentity, VerifiedAttestation
 
-#: Positions of attestations, as the bits of an integer: a rule costs a few operations on these.
-Positions: TypeAlias = int
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
@@ -46,22 +44,28 @@ class Evidence:
     timeless: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """One thing that a rule asks: whom it lets through, and what it tells the others.
 
     `passes` says so of those whom all conditions before it let through, and nothing of the others.
     `actual` is given the qualification that keeps the condition: holding it would be a cycle, and
     whoever verifies many would keep what is done with until somebody looks for rubbish.
-    `who` marks the conditions that say whose signature it is.
+    `who` marks the conditions that say whose signature it is. What was `asked` for is put in words
+    once, and only where somebody is told.
     """
 
     code: str
     field: str
     passes: Positions
-    expected: tuple[str, ...]
+    asked: tuple[Pattern | str, ...]
     actual: Callable[[Qualification, int], str | None]
     who: bool = False
+
+    @cached_property
+    def expected(self) -> tuple[str, ...]:
+        """What was asked for, any one of, as it is written."""
+        return tuple(item if isinstance(item, str) else shown(item) for item in self.asked)
 
     def mismatch(self, judged: Qualification, position: int) -> Mismatch:
         """What it tells the attestation at a position of those that are judged."""
@@ -95,9 +99,11 @@ class Qualification:
         self._all = attestations
         self._evidence = evidence
         self._now = now
-        self._values: dict[tuple[str, str | None, Fold], dict[str, Positions]] = {}
+        #: By field, claim and issuer.
+        self._values: dict[tuple[str, str | None, str], Occurrences] = {}
+        self._vouched: dict[str, Condition] = {}
         self._windows: dict[Window, list[Condition]] = {}
-        self._asked: dict[str, list[Condition]] = {}
+        self._asked: dict[str, tuple[list[Condition], Positions]] = {}
         self._by_key = self._where(lambda item: isinstance(item.signer, KeyIdentity))
         self._issuers: dict[str, Positions] = {}
         self._keys: dict[str, Positions] = {}
@@ -115,16 +121,23 @@ class Qualification:
         What is asked first is told first, and whoever passes more is closer. The list ends where
         nobody is left whom the rest could be asked of.
         """
-        asked = self._asked.get(rule.name)
-        if asked is None:
-            asked = self._asked[rule.name] = []
-            left = (1 << len(self._all)) - 1
+        return self._judged(rule)[0]
+
+    def qualified(self, rule: SignerRule) -> Positions:
+        """The positions of attestations that meet every condition of a rule."""
+        return self._judged(rule)[1]
+
+    def _judged(self, rule: SignerRule) -> tuple[list[Condition], Positions]:
+        judged = self._asked.get(rule.name)
+        if judged is None:
+            asked, left = [], (1 << len(self._all)) - 1
             for condition in self._conditions(rule):
                 asked.append(condition)
                 left &= condition.passes
                 if not left:
                     break
-        return asked
+            judged = self._asked[rule.name] = asked, left
+        return judged
 
     def _conditions(self, rule: SignerRule) -> Iterator[Condition]:
         match rule:
@@ -137,16 +150,10 @@ class Qualification:
             case _:
                 assert_never(rule)
         yield from self._common
-        if window not in self._windows:  # most have the same
-            self._windows[window] = self._window(window)
-        yield from self._windows[window]
-
-    def qualified(self, rule: SignerRule) -> Positions:
-        """The positions of attestations that meet every condition of a rule."""
-        passes = (1 << len(self._all)) - 1
-        for condition in self.conditions(rule):
-            passes &= condition.passes
-        return passes
+        limits = self._windows.get(window)
+        if limits is None:  # most have the same
+            limits = self._windows[window] = self._window(window)
+        yield from limits
 
     def _where(self, holds: Callable[[VerifiedAttestation], bool]) -> Positions:
         return sum(1 << at for at, item in enumerate(self._all) if holds(item))
@@ -156,7 +163,7 @@ class Qualification:
             code="certificate_identity_mismatch",
             field="key",
             passes=self._keys.get(key_id, 0),
-            expected=(key_id,),
+            asked=(key_id,),
             actual=Qualification._key_of,
             who=True,
         )
@@ -166,15 +173,11 @@ class Qualification:
         return signer.key_id if isinstance(signer, KeyIdentity) else None
 
     def _is_certificate(self, rule: CertificateSigner) -> Iterator[Condition]:
-        left = self._issuers.get(rule.issuer, 0)
-        yield Condition(
-            code="certificate_identity_mismatch",
-            field="issuer",
-            passes=left,
-            expected=(rule.issuer,),
-            actual=Qualification._issuer_of,
-            who=True,
-        )
+        issued = self._vouched.get(rule.issuer)
+        if issued is None:  # most have the same
+            issued = self._vouched[rule.issuer] = self._issued_by(rule.issuer)
+        yield issued
+        left = issued.passes
         for field in rule.fields:
             condition = self._field(field, rule.issuer, left)
             left &= condition.passes
@@ -182,26 +185,26 @@ class Qualification:
         if needs_own_workflow(rule):
             yield self._own_workflow
 
+    def _issued_by(self, issuer: str) -> Condition:
+        return Condition(
+            code="certificate_identity_mismatch",
+            field="issuer",
+            passes=self._issuers.get(issuer, 0),
+            asked=(issuer,),
+            actual=Qualification._issuer_of,
+            who=True,
+        )
+
     def _issuer_of(self, position: int) -> str | None:
         identity = self._all[position].identity
         return None if identity is None else identity.issuer
 
     def _field(self, rule: FieldRule, issuer: str, left: Positions) -> Condition:
-        fold = fold_of(rule, issuer)
-        values = self._values_of(rule, fold)
-        passes = 0
-        for pattern in rule.any_of:
-            if pattern.kind == "exact":  # a look-up, where `select` would compare each
-                passes |= values.get(folded(pattern.text, fold), 0)
-            else:
-                some = [value for value, at in values.items() if at & left]
-                for value in select(pattern, some, fold=fold):
-                    passes |= values[value]
         return Condition(
             code="certificate_identity_mismatch",
             field=rule.claim or rule.name,
-            passes=passes,
-            expected=tuple(map(shown, rule.any_of)),
+            passes=self._values_of(rule, issuer).matching(rule.any_of, left),
+            asked=rule.any_of,
             actual=lambda self, at: self._value(at, rule),
             who=True,
         )
@@ -210,16 +213,12 @@ class Qualification:
         identity = self._all[position].identity
         return None if identity is None else value_of(identity, rule)
 
-    def _values_of(self, rule: FieldRule, fold: Fold) -> dict[str, Positions]:
-        """Every value of a field, with the positions where it is; absent ones are nowhere."""
-        known = self._values.get((rule.name, rule.claim, fold))
+    def _values_of(self, rule: FieldRule, issuer: str) -> Occurrences:
+        known = self._values.get((rule.name, rule.claim, issuer))
         if known is None:
-            known = self._values[rule.name, rule.claim, fold] = {}
-            for at in range(len(self._all)):
-                value = self._value(at, rule)
-                if value is not None:
-                    value = folded(value, fold)
-                    known[value] = known.get(value, 0) | 1 << at
+            values = [self._value(at, rule) for at in range(len(self._all))]
+            known = Occurrences.of(values, fold_of(rule, issuer))
+            self._values[rule.name, rule.claim, issuer] = known
         return known
 
     @cached_property
@@ -230,7 +229,7 @@ class Qualification:
             passes=self._where(
                 lambda item: item.identity is not None and has_own_workflow(item.identity)
             ),
-            expected=("a workflow of the repository itself, or to be named in the policy",),
+            asked=("a workflow of the repository itself, or to be named in the policy",),
             actual=Qualification._signer_uri,
             who=True,
         )
@@ -242,14 +241,15 @@ class Qualification:
     def _of_all(self) -> tuple[Condition, ...]:
         """What is asked whoever signed."""
         conditions = [self._not_denied(), self._not_revoked()]
-        conditions += [self._of_evidence(rule) for rule in self._policy.evidence.rules]
+        for rule in self._policy.evidence.rules:
+            conditions += self._of_evidence(rule)
         if self._policy.log == "required":
             conditions.append(
                 Condition(
                     code="log_required",
                     field="log",
                     passes=~self._by_key | self._where(lambda item: bool(item.log_entries)),
-                    expected=("a log entry",),
+                    asked=("a log entry",),
                     actual=lambda _, __: None,
                 )
             )
@@ -259,7 +259,7 @@ class Qualification:
                     code="timestamp_required",
                     field="timestamp",
                     passes=~self._by_key | self._where(lambda item: bool(item.times)),
-                    expected=("a verified time",),
+                    asked=("a verified time",),
                     actual=lambda _, __: None,
                 )
             )
@@ -268,7 +268,7 @@ class Qualification:
                 code="time_in_future",
                 field="signed at",
                 passes=self._where(self._is_past),
-                expected=(f"not after {utc(self._now)}",),
+                asked=(f"not after {utc(self._now)}",),
                 actual=lambda self, at: utc(latest(self._all[at])),
             )
         )
@@ -284,7 +284,7 @@ class Qualification:
             code="development_key",
             field="key",
             passes=~denied_positions(self._all),
-            expected=("a key that not everybody has",),
+            asked=("a key that not everybody has",),
             actual=lambda self, at: self._all[at].signer.principal,
         )
 
@@ -293,38 +293,45 @@ class Qualification:
             code="signer_revoked",
             field="revoked",
             passes=~revoked_positions(self._policy, self._all),
-            expected=("a signer that is not revoked",),
+            asked=("a signer that is not revoked",),
             actual=lambda self, at: self._all[at].signer.principal,
         )
 
-    def _of_evidence(self, rule: EvidenceRule) -> Condition:
+    def _of_evidence(self, rule: EvidenceRule) -> Iterator[Condition]:
         match rule:
             case StreamRule(any_of=patterns):
                 stream = self._evidence.stream
                 fits = stream is not None and any(matches(item, stream) for item in patterns)
-                return Condition(
+                yield Condition(
                     code="stream_mismatch",
                     field="stream",
                     passes=-1 if fits else 0,
-                    expected=tuple(map(shown, patterns)),
+                    asked=patterns,
                     actual=lambda _, __: stream,
                 )
             case PredicateTypeRule(any_of=types):
-                return Condition(
+                yield Condition(
                     code="predicate_type_mismatch",
                     field="predicate type",
                     passes=self._where(lambda item: _predicate_type(item) in types),
-                    expected=types,
+                    asked=types,
                     actual=lambda self, at: _predicate_type(self._all[at]),
                 )
             case MaxAgeRule(limit=limit):
-                return Condition(
-                    code="evidence_too_old",
-                    field="signed at" if self._evidence.generated_at is None else "made at",
-                    passes=self._where(lambda item: self._is_fresh(item, limit)),
-                    expected=(f"at most {limit} before {utc(self._now)}",),
-                    actual=lambda self, at: utc(self._made(self._all[at])),
-                )
+                fresh = self._where(lambda item: self._is_fresh(item, limit))
+                # A key's signature says only with a pack when it was made at the earliest.
+                keys = "signed at" if self._evidence.generated_at is None else "made at"
+                for field, passes in (
+                    ("signed at", fresh | self._by_key),
+                    (keys, fresh | ~self._by_key),
+                ):
+                    yield Condition(
+                        code="evidence_too_old",
+                        field=field,
+                        passes=passes,
+                        asked=(f"at most {limit} before {utc(self._now)}",),
+                        actual=lambda self, at: utc(self._made(self._all[at])),
+                    )
             case _:
                 assert_never(rule)
 
@@ -341,7 +348,7 @@ class Qualification:
                     code="signed_too_late",
                     field="signed at",
                     passes=self._where(lambda item: self._is_until(item, last)),
-                    expected=(f"not after {utc(last)}",),
+                    asked=(f"not after {utc(last)}",),
                     actual=lambda self, at: utc(self._clock(self._all[at], earliest)),
                 )
             )
@@ -351,7 +358,7 @@ class Qualification:
                     code="signed_too_early",
                     field="signed at",
                     passes=self._where(lambda item: self._is_from(item, first)),
-                    expected=(f"not before {utc(first)}",),
+                    asked=(f"not before {utc(first)}",),
                     actual=lambda self, at: utc(self._clock(self._all[at], self._made)),
                 )
             )

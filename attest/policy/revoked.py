@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attest.denied_keys import certifies_denied_key, denied_key
 from attest.errors import PolicyFileError
@@ -26,10 +26,11 @@ def revoked_positions(policy: PolicyFile, attestations: Sequence[VerifiedAttesta
     Source: design, section 7 "Revocation".
     """
     revoked = policy.revoked
+    others = _ids_of_names(attestations) if revoked.identities else {}
     lists: tuple[tuple[tuple[Revoked, ...], Callable[[VerifiedAttestation, str], bool]], ...] = (
         (revoked.keys, lambda item, name: name.lower() in _key_ids(policy, item)),
         (revoked.certificates, _is_certificate),
-        (revoked.identities, lambda item, name: name.lower() in _principals(item)),
+        (revoked.identities, lambda item, name: name.lower() in _principals(item, others)),
         (revoked.log_entries, lambda item, name: name.lower() in _leaves(item)),
     )
     positions = 0
@@ -95,10 +96,34 @@ def _is_certificate(attestation: VerifiedAttestation, name: str) -> bool:
         ) from None
 
 
-def _principals(attestation: VerifiedAttestation) -> frozenset[str]:
+def _principals(
+    attestation: VerifiedAttestation, others: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    """Every principal that an attestation may be by.
+
+    A certificate that leaves out its repository's id cannot be told from those that have one and
+    name the same workflow: what revokes any of them revokes it.
+    """
     identity = attestation.identity
-    names = {attestation.signer.principal} if identity is None else identity.names
+    if identity is None:
+        return frozenset({attestation.signer.principal.lower()})
+    named = identity.named_principal
+    names = identity.names
+    if identity.principal == named:
+        names |= others.get(named, frozenset())
     return frozenset(name.lower() for name in names)
+
+
+def _ids_of_names(attestations: Sequence[VerifiedAttestation]) -> dict[str, frozenset[str]]:
+    """The principals with ids that there are of each workflow, by the principal that names it."""
+    ids: dict[str, frozenset[str]] = {}
+    for item in attestations:
+        identity = item.identity
+        if identity is not None and identity.principal != identity.named_principal:
+            named = identity.named_principal
+            known = ids.get(named, frozenset())
+            ids[named] = known | {name for name in identity.names if name.startswith("workflow:")}
+    return ids
 
 
 def _leaves(attestation: VerifiedAttestation) -> frozenset[str]:

@@ -18,7 +18,8 @@ LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\u20
 class Text:
     """A text: one of `words`, or one that `pattern` matches as a whole; `form` is that in words.
 
-    `digits`: a whole number without quotes is taken as its digits.
+    `digits`: a whole number without quotes is taken as its digits. `instead`: what to write in
+    place of a text that looks right and is not.
     """
 
     words: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Text:
     form: str = "one line of text"
     max_length: int = MAX_TEXT
     digits: bool = False
+    instead: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -131,6 +131,8 @@ class Structure:
         value = node.value
         if value in shape.words or (shape.pattern and _compiled(shape.pattern).fullmatch(value)):
             return
+        instead = dict(shape.instead).get(value)
+        hint = _meant(value, shape.words) if instead is None else f"write {instead}; "
         allowed = ", ".join(shape.words)
         if shape.pattern is not None:
             allowed = f"{shape.form}; aliases: {allowed}" if allowed else shape.form
@@ -139,7 +141,7 @@ class Structure:
             f"{shown(value)} is not allowed here",
             node.position,
             path,
-            f"{_meant(value, shape.words)}allowed: {allowed}",
+            f"{hint}allowed: {allowed}",
         )
 
     def _whole(self, node: Node, shape: Whole, path: str) -> None:

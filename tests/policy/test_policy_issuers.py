@@ -1,7 +1,8 @@
 import pytest
 
-from attest.errors import UsageError
-from attest.policy.issuers import ISSUERS, resolve_issuer
+from attest.errors import PolicyFileError, UsageError
+from attest.policy.issuers import ISSUERS, PER_ORGANIZATION, resolve_issuer
+from tests.policy.policy_texts import parse
 
 
 @pytest.mark.parametrize("alias", sorted(ISSUERS))
@@ -21,3 +22,12 @@ def test_what_names_no_one_issuer_is_refused_with_what_would(text: str, hint: st
         resolve_issuer(text)
     assert caught.value.code == "unknown_issuer"
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("issuer", sorted(PER_ORGANIZATION))
+def test_a_policy_is_told_that_each_organization_has_its_own(issuer: str) -> None:
+    text = f"version: 1\nsigners: {{a: {{issuer: {issuer}, subject: x}}}}\nrequire: [a]"
+    with pytest.raises(PolicyFileError) as caught:
+        parse(text)
+    assert caught.value.code == "policy_invalid_value"
+    assert PER_ORGANIZATION[issuer] in (caught.value.hint or "")

@@ -123,6 +123,40 @@ def test_a_workflow_is_revoked_by_its_repositorys_id_or_name(repository: str, fi
     )
 
 
+OLD = workflow(number=None)
+
+
+@pytest.mark.parametrize("file", [FILE, URI])
+def test_a_certificate_without_an_id_goes_with_a_revoked_one_of_its_name(file: str) -> None:
+    revoked = revoking(identities=f"workflow:{ACTIONS}#123456789#{file}")
+    rules = policy([ci("ci", field("ref", "refs/heads/main"))], [line("ci")], revoked=revoked)
+    told = attestation(workflow(ref="refs/heads/old"))
+    assert code_of(rules, attestation(OLD), told) == "signer_revoked"
+    assert code_of(rules, told, attestation(OLD)) == "signer_revoked"
+    # Another workflow's, another repository's and another issuer's can be told from it.
+    for other in (
+        workflow(number=None, path=".github/workflows/other.yml"),
+        workflow("acme/other", number=None),
+        workflow(number="2"),
+    ):
+        assert code_of(rules, attestation(other), told) is None, other
+    assert code_of(rules, attestation(OLD), attestation(workflow(issuer="https://i"))) is None
+
+
+def test_a_certificate_without_an_id_does_not_go_with_a_revoked_subject() -> None:
+    told = workflow(ref="refs/heads/old")
+    revoked = revoking(identities=f"subject:{ACTIONS}#{told.subject}")
+    rules = policy([ci("ci", field("ref", "refs/heads/main"))], [line("ci")], revoked=revoked)
+    assert code_of(rules, attestation(OLD), attestation(told)) is None
+
+
+def test_a_certificate_without_an_id_counts_where_it_was_signed_before() -> None:
+    revoked = revoking(SIGNED, identities=f"workflow:{ACTIONS}#123456789#{FILE}")
+    rules = policy([ci()], [line("ci")], revoked=revoked)
+    assert code_of(rules, attestation(OLD, SIGNED - SECOND), attestation(workflow())) is None
+    assert code_of(rules, attestation(OLD), attestation(workflow())) == "signer_revoked"
+
+
 def test_a_renamed_repository_stays_revoked() -> None:
     revoked = revoking(identities=workflow().principal)
     rules = policy([ci("ci", field("repository-id", "123456789"))], [line("ci")], revoked=revoked)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -121,6 +121,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(path=st.sampled_from(sorted(places(FULL), key=str)), value=st.just(...) | VALUES)
 def test_schema_and_loader_judge_a_changed_value_alike(
     path: tuple[str | int, ...], value: object

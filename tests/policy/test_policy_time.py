@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from attest.claims import CertificateIdentity
 from attest.errors import PolicyFileError
 from attest.keys import PublicKey
 from attest.policy.rules import (
@@ -15,6 +16,7 @@ from attest.policy.rules import (
     SignerRule,
     Window,
 )
+from attest.policy.times import utc
 from tests.policy.verified_makers import (
     ANA,
     KEYS,
@@ -98,11 +100,33 @@ def test_without_a_verified_time_every_time_condition_fails(window: dict[str, da
     ],
 )
 def test_evidence_has_a_largest_age(
-    signer: PublicKey, signed: datetime, made: datetime | None, code: str | None
+    signer: CertificateIdentity | PublicKey,
+    signed: datetime,
+    made: datetime | None,
+    code: str | None,
 ) -> None:
     rules = policy([people("p", ANA), key("k")], [line("p", "k")],
                    evidence=EvidenceRules(max_age=timedelta(days=90)))  # fmt: skip
     assert code_of(rules, attestation(signer, signed), generated_at=made) == code
+
+
+@pytest.mark.parametrize(
+    ("signer", "made", "told"),
+    [
+        (person(ANA), NOW, ("signed at", utc(SIGNED))),
+        (person(ANA), None, ("signed at", utc(SIGNED))),
+        (KEYS[0], SIGNED - SECOND, ("made at", utc(SIGNED - SECOND))),
+        (KEYS[0], None, ("signed at", None)),
+    ],
+)
+def test_who_is_too_old_is_told_by_which_time(
+    signer: CertificateIdentity | PublicKey, made: datetime | None, told: tuple[str, str | None]
+) -> None:
+    rules = policy([people("p", ANA), key("k")], [line("p", "k")],
+                   evidence=EvidenceRules(max_age=timedelta(hours=1)))  # fmt: skip
+    [result] = decided(rules, attestation(signer), generated_at=made).requirements
+    [candidate] = result.candidates
+    assert (candidate.mismatch.field, candidate.mismatch.actual) == told
 
 
 def test_a_time_in_the_future_fails_beyond_what_clocks_drift() -> None:
