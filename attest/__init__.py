@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from attest.api.key import generate_key as generate_key
     from attest.api.key import open_key as open_key
     from attest.api.merge import merge as merge
+    from attest.api.sei import sign_artefact as sign_artefact
+    from attest.api.sei import write_artefact as write_artefact
+    from attest.api.sei_verify import verify_artefacts as verify_artefacts
     from attest.api.sign import Signed as Signed
     from attest.api.sign import sign as sign
     from attest.api.verify import verify as verify
@@ -73,7 +76,10 @@ _HOME = {
     "open_key": "attest.api.key",
     "open_pack": "attest.pack.reader",
     "sign": "attest.api.sign",
+    "sign_artefact": "attest.api.sei",
     "verify": "attest.api.verify",
+    "verify_artefacts": "attest.api.sei_verify",
+    "write_artefact": "attest.api.sei",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604  # the table above is the one list of names

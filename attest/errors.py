@@ -74,6 +74,8 @@ class AttestError(Exception):
         self.rule = rule
         #: The full report of the verification that ended in this error; set by `attest.verify`.
         self.report: object | None = None
+        #: Those of all targets, where one call verified several; set by `attest.verify_artefacts`.
+        self.reports: tuple[object, ...] = ()
 
     @property
     def advice(self) -> str | None:

@@ -115,7 +115,7 @@ class Examiner:
                 if step.explains:
                     explain_bundle(step, bundle)
         except (MalformedEvidence, VerificationFailed) as error:
-            return _judged(file, None, trace.checks, None, error)
+            return judged_as(file, None, trace.checks, None, error)
         kind: AttestationKind = "key" if bundle.certificate is None else "keyless"
         attempts = [self._under(root, bundle, content) for root in self.roots]
         found = max(attempts, key=lambda item: item.rank)  # the first of equals
@@ -134,7 +134,7 @@ class Examiner:
         # A key that was not given may be anybody's, of whatever instance.
         if isinstance(failure, Untrusted) and self.others and failure.code != "untrusted_key":
             failure.hint = hint_of_origin(bundle, self.others()) or failure.hint
-        return _judged(file, kind, (*trace.checks, *found.checks), found.verified, failure)
+        return judged_as(file, kind, (*trace.checks, *found.checks), found.verified, failure)
 
     def _under(
         self, root: TrustRoot, bundle: UntrustedBundle, content: PackContent | ArtifactContent
@@ -162,13 +162,22 @@ class Examiner:
         return _Attempt(root=root, checks=trace.checks, verified=verified)
 
 
-def _judged(
+def judged_as(
     file: str,
     kind: AttestationKind | None,
     checks: tuple[Check, ...],
     verified: VerifiedAttestation | None,
     failure: AttestError | None,
 ) -> Judged:
+    """The result of an attestation by what was made of it.
+
+    Args:
+        file: its name in the report.
+        kind: None where it could not be read.
+        checks: those that were made.
+        verified: what it says; None where it failed.
+        failure: why it failed.
+    """
     status: Status = "pass" if failure is None else "fail"
     # A stranger's counts for nothing; what is undecided another bundle may decide.
     if isinstance(failure, Untrusted | UsageError):

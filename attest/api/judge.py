@@ -73,7 +73,7 @@ class Judge:
         from attest.engine.content import PackContent
 
         trace = Trace(explains=self.explains)
-        report = self._begin("pack", named.name)
+        report = self.begin("pack", named.name)
         try:
             with intact_pack(path, trace, self.limits, progress) as (pack, intact):
                 report = replace(with_pack(report, intact), checks=trace.checks)
@@ -85,7 +85,7 @@ class Judge:
         except (MalformedEvidence, VerificationFailed) as error:
             return replace(report.failed(error), checks=trace.checks)
         evidence = Evidence(stream=intact.stream, generated_at=intact.manifest.generated_at)
-        report = self._decide(report, judged, trace, evidence=evidence)
+        report = self.decide(report, judged, trace, evidence=evidence)
         if intact.manifest.provenance is None:
             return report
         from attest.api.sources import judge_sources
@@ -112,7 +112,7 @@ class Judge:
             data = read()
             return data, parse_bundle(data, in_pack=True, where=name, limits=self.limits)
 
-        return self._examine(name, opened, content)
+        return self.examine(name, opened, content)
 
     def artifact(self, named: NamedTarget, bundle: Path | None) -> Report:
         """Judge the bundles of a file or digest, of which one that satisfies the policy will do."""
@@ -122,25 +122,26 @@ class Judge:
         known = _digests(named)
         known("sha256")
         content = ArtifactContent(digest_of=known)
-        report = self._begin(named.kind, named.name)
+        report = self.begin(named.kind, named.name)
         try:
             bundles = _read_bundles(file, self.limits)
         except MalformedEvidence as error:
             report = report.failed(error)
             bundles = ()
         judged = [
-            self._examine(item.name, partial(_opened, item, self.limits), content)
+            self.examine(item.name, partial(open_bundle, item, self.limits), content)
             for item in bundles
         ]
         report = replace(report, target=replace(report.target, digest=known.hex()))
         return (
             report
             if report.error
-            else self._decide(report, judged, Trace(explains=self.explains), any_will_do=True)
+            else self.decide(report, judged, Trace(explains=self.explains), any_will_do=True)
         )
 
-    def _begin(self, kind: TargetKind, name: str) -> Report:
-        root, *more = map(_facts, self.roots)
+    def begin(self, kind: TargetKind, name: str) -> Report:
+        """The report of a target that nothing is known of yet."""
+        root, *more = map(_facts, self.roots) if self.roots else (None,)
         return Report(
             result="pass",
             assurance=assurance_of(self.policy),
@@ -154,7 +155,8 @@ class Judge:
         )
 
     @property
-    def _examine(self) -> Examiner:
+    def examine(self) -> Examiner:
+        """Judges one bundle."""
         return Examiner(
             roots=self.roots,
             rules=self.policy.rules,
@@ -164,7 +166,7 @@ class Judge:
             explains=self.explains,
         )
 
-    def _decide(
+    def decide(
         self,
         report: Report,
         judged: Sequence[Judged],
@@ -277,7 +279,8 @@ def _read_bundles(path: Path, limits: Limits) -> tuple[NamedBundle, ...]:
         ) from None
 
 
-def _opened(item: NamedBundle, limits: Limits) -> tuple[bytes | JSON, UntrustedBundle]:
+def open_bundle(item: NamedBundle, limits: Limits) -> tuple[bytes | JSON, UntrustedBundle]:
+    """One bundle of a file, for whoever judges it."""
     return item.source, item.parse(limits)
 
 

@@ -23,14 +23,15 @@ class Signed:
     """What became of one target, or of several that share a statement.
 
     `digest` is the target's, `sha256:` and hex: of a pack the manifest digest. `path` is the pack
-    or the bundle file, `entry` the attestation's name in the pack. `subjects` are all targets,
-    the first of which `target` and `digest` tell of. `attestation` is what the engine verified,
-    None only on a dry run. `kept` says that an earlier valid attestation of this identity stands
-    and nothing was written; `resumed` that a kept signature was completed.
+    or the bundle file, of an `artefact` of `.sei` its signature; `entry` the attestation's name in
+    the pack. `subjects` are all targets, the first of which `target` and `digest` tell of.
+    `attestation` is what verified, None only on a dry run. `kept` says that an earlier valid
+    attestation of this identity stands and nothing was written; `resumed` that a kept signature
+    was completed.
     """
 
     target: str
-    kind: Literal["pack", "file", "digest"]
+    kind: Literal["pack", "file", "digest", "artefact"]
     digest: str
     path: Path
     entry: str | None

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "diff": ("attest.cli.diff", "show what differs between two packs"),
     "policy": ("attest.cli.policy", "write, check, test and explain policy files"),
     "key": ("attest.cli.key", "make and import keys, for where an identity cannot sign"),
+    "sei": ("attest.cli.sei", "sign and verify a repository's .sei artefacts with keys"),
     "trust": ("attest.cli.trust", "show, refresh and register what instances trust"),
     "sandbox": ("attest.cli.sandbox", "run a local Sigstore for trying things out"),
     "demo": ("attest.cli.demo", "see the main job done, and five ways to cheat rejected"),
@@ -65,7 +66,10 @@ examples:
 
 
 class Command(Protocol):
-    """What a command's module offers."""
+    """What a command's module offers.
+
+    One whose actions have options of their own has `ACTIONS`: each with its module and summary.
+    """
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add description, options and examples."""
@@ -166,8 +170,31 @@ def _dispatch(argv: Sequence[str], run: _Run) -> int:
     name, words = _command_of(options.rest)
     if name is None:
         return _without_command(options, run.context)
-    run.command = cast("Command", import_module(COMMANDS[name][0]))
+    name, run.command, words = load_command(name, words)
     return _run(name, run.command, words, options, run.context)
+
+
+def load_command(name: str, words: Sequence[str]) -> tuple[str, Command, Sequence[str]]:
+    """Load the module of a command, or of the action of it that the first of its words names.
+
+    Args:
+        name: the command.
+        words: what follows it.
+
+    Returns:
+        The name as it is typed, the module, and the words that are left.
+
+    Raises:
+        UsageError: `unknown_command`.
+    """
+    command = cast("Command", import_module(COMMANDS[name][0]))
+    actions: Mapping[str, tuple[str, str]] = getattr(command, "ACTIONS", {})
+    if not actions or not words or words[0].startswith("-"):
+        return name, command, words
+    if words[0] not in actions:
+        raise unknown_command(words[0], list(actions), f"attest {name}")
+    module = import_module(actions[words[0]][0])
+    return f"{name} {words[0]}", cast("Command", module), words[1:]
 
 
 def _run(

@@ -143,11 +143,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=88, max_help_position=26)
 
 
-def unknown_command(name: str, known: Sequence[str]) -> UsageError:
-    """The error for a command that does not exist."""
-    return UsageError(
-        "unknown_command", f"there is no command '{name}'", hint=did_you_mean(name, known)
-    )
+def unknown_command(name: str, known: Sequence[str], prog: str | None = None) -> UsageError:
+    """The error for a command that does not exist, or for an action that `prog` does not have."""
+    message = f"there is no command '{name}'" if prog is None else f"{prog} has no action '{name}'"
+    return UsageError("unknown_command", message, hint=did_you_mean(name, known))
 
 
 def unknown_option(

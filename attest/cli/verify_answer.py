@@ -88,7 +88,7 @@ class Verification:
     def __call__(self, named: Named, progress: Callable[[int, int], None] | None = None) -> Answer:
         """Verify a target; whatever happens is in the answer, so that the next has its turn."""
         if named.error is not None:
-            return self._answer(no_verdict(named.name, self.policy, named.error), [])
+            return answer_of(no_verdict(named.name, self.policy, named.error), (), self.form)
         talk: list[str] = []
         try:
             report = examine(
@@ -108,7 +108,7 @@ class Verification:
             if self.form.verbosity >= 2:
                 talk = traceback_lines(error)
             report = no_verdict(named.name, self.policy, internal_error(error))
-        return self._answer(report, talk)
+        return answer_of(report, talk, self.form)
 
     def lost(self, named: Named, how: str) -> Answer:
         """The answer for a target whose process ended under it."""
@@ -118,27 +118,36 @@ class Verification:
             where=named.name,
             hint="was there too little memory? verify it alone, or with fewer --jobs",
         )
-        return self._answer(no_verdict(named.name, self.policy, error), [])
+        return answer_of(no_verdict(named.name, self.policy, error), (), self.form)
 
-    def _answer(self, report: Report, talk: list[str]) -> Answer:
-        result: str | None = None
-        outcome: Outcome | None = None
-        if self.form.output == "json":
-            result = report_json.render(report)
-        elif self.form.output != "text":
-            from attest.report.outcome import outcome_of
 
-            outcome = outcome_of(report)
-        elif report.result == "error" and report.error is not None:
-            talk += painted_lines(report.error, on=self.form.colored_talk)
-        else:
-            color: Color = "green" if report.result == "pass" else "red"
-            result = report_text.render(
-                report,
-                explain=self.form.explain or self.form.verbosity > 0,
-                paint=lambda text: paint(text, color, on=self.form.colored_result),
-            )
-        return Answer(result=result, talk=tuple(talk), exit_code=report.exit_code, outcome=outcome)
+def answer_of(report: Report, talk: Sequence[str], form: Form) -> Answer:
+    """What is said of a report.
+
+    Args:
+        report: the report.
+        talk: lines for stderr that are known already.
+        form: how results are written.
+    """
+    result: str | None = None
+    outcome: Outcome | None = None
+    lines = list(talk)
+    if form.output == "json":
+        result = report_json.render(report)
+    elif form.output != "text":
+        from attest.report.outcome import outcome_of
+
+        outcome = outcome_of(report)
+    elif report.result == "error" and report.error is not None:
+        lines += painted_lines(report.error, on=form.colored_talk)
+    else:
+        color: Color = "green" if report.result == "pass" else "red"
+        result = report_text.render(
+            report,
+            explain=form.explain or form.verbosity > 0,
+            paint=lambda text: paint(text, color, on=form.colored_result),
+        )
+    return Answer(result=result, talk=tuple(lines), exit_code=report.exit_code, outcome=outcome)
 
 
 def write_document(outcomes: Sequence[Outcome], output: Output, context: Context) -> None:

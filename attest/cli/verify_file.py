@@ -86,9 +86,9 @@ def policy_file_of(
         rules = replace(rules, log="required")
     if args.min_timestamps:
         rules = replace(rules, timestamp="required")
-    roots = tuple(requiring(args, root) for root in _roots(rules, args, context))
+    roots = tuple(requiring(args, root) for root in policy_roots_of(rules, args, context))
     if context.settings.output == "text":
-        _tell(rules, args, context)
+        tell_rules(rules, args, context)
     return Policy(rules=rules), roots
 
 
@@ -125,11 +125,22 @@ def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
     )
 
 
-def _roots(rules: PolicyFile, args: argparse.Namespace, context: Context) -> tuple[TrustRoot, ...]:
+def policy_roots_of(
+    rules: PolicyFile, args: argparse.Namespace, context: Context
+) -> tuple[TrustRoot, ...]:
     """The roots that the policy names; of those only the one of `--instance`, if that is given.
 
     A root in a file has no name that a policy could know: it decides in place of them all, and
     every report says so.
+
+    Args:
+        rules: the policy.
+        args: with the options of `add_trust_options`.
+        context: where what is trusted is kept.
+
+    Raises:
+        UsageError: `invalid_usage`.
+        TrustError: `instance_not_in_policy`, and the codes of `load_root`.
     """
     from attest.api.roots import roots_of
     from attest.trust.root import TrustWarning
@@ -154,7 +165,8 @@ def _roots(rules: PolicyFile, args: argparse.Namespace, context: Context) -> tup
     return roots_of(rules, lambda name: root_of_instance(name, args, context))
 
 
-def _tell(rules: PolicyFile, args: argparse.Namespace, context: Context) -> None:
+def tell_rules(rules: PolicyFile, args: argparse.Namespace, context: Context) -> None:
+    """Say what a policy will enforce, and where its roots are replaced."""
     from attest.policy.explain import explain_policy
 
     for line in explain_policy(rules):

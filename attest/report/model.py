@@ -14,13 +14,16 @@ if TYPE_CHECKING:  # whoever makes such a value has loaded its type
     from attest.verified import Check, Status, VerifiedAttestation
 
 Assurance: TypeAlias = Literal["identity", "any_identity", "integrity"]
-TargetKind: TypeAlias = Literal["pack", "file", "digest"]
+TargetKind: TypeAlias = Literal["pack", "file", "digest", "artefact"]
 AttestationKind: TypeAlias = Literal["keyless", "key"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """What was verified: its name as given, and its digests as hex by algorithm."""
+    """What was verified: its name as given, and its digests as hex by algorithm.
+
+    An `artefact` is one of a repository's `.sei`, named by its path there.
+    """
 
     kind: TargetKind
     name: str

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from attest.cli.main import COMMANDS, main
+from attest.cli.main import COMMANDS, load_command, main
 from attest.cli.parser import Parser, take_global_options
 from attest.errors import UsageError
 from tests.docs.conftest import Desk
@@ -26,11 +25,13 @@ WRITTEN = [
 
 def parse(words: list[str]) -> None:
     """Read a command line with the parser of its command, without running it."""
-    name, *rest = take_global_options(words).rest
-    module = import_module(COMMANDS[name][0])
+    first, *rest = take_global_options(words).rest
+    name, command, left = load_command(first, rest)
+    if name != first and not left:
+        return  # an action that is only named
     parser = Parser(f"attest {name}")
-    module.configure(parser)
-    parser.parse(rest)
+    command.configure(parser)
+    parser.parse(left)
 
 
 @pytest.mark.parametrize("words", WRITTEN)

@@ -46,7 +46,10 @@ PUBLIC = [
     "open_key",
     "open_pack",
     "sign",
+    "sign_artefact",
     "verify",
+    "verify_artefacts",
+    "write_artefact",
 ]
 
 #: What verifying needs no part of: most of a second to import, or the other side of the wire.

@@ -98,8 +98,8 @@ TABLE = (
         others=("cryptography", "sigstore", "sigstore_models")),
     Row(modules=("api", "api.*"),
         attest=("api", "api.*", *FORMATS, "subject", "verified", "pack", "pack.*", "atomic",
-                "engine", "engine.*", "policy", "policy.*", "publickey", "report", "report.*",
-                "trust", "trust.*", "oidc", "signing", "signing.*")),
+                "engine", "engine.*", "formats.*", "policy", "policy.*", "publickey", "report",
+                "report.*", "trust", "trust.*", "oidc", "signing", "signing.*")),
     # It is the client's peer, so the two share no model: only the name that marks a sandbox's root.
     Row(modules=("sandbox", "sandbox.*"), attest=("sandbox", "sandbox.*", "atomic", "trust.root"),
         others=("cryptography", "sigstore_protobuf_specs", "betterproto", "jwt", "requests",

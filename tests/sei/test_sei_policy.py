@@ -89,7 +89,8 @@ def test_nobody_knows_the_age_of_what_has_no_time() -> None:
 
 @pytest.mark.parametrize("lacking", ["log", "timestamp"])
 def test_a_policy_that_demands_proofs_refuses_what_can_have_none(lacking: str) -> None:
-    assert code_of(rules_of(**{lacking: "required"}), UNTIMED) == f"{lacking}_required"
+    members: dict[str, Any] = {lacking: "required"}
+    assert code_of(rules_of(**members), UNTIMED) == f"{lacking}_required"
 
 
 @pytest.mark.parametrize("since", [None, NOW - HOUR, NOW + HOUR])
