@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR
 from typing import Any
 
 import pytest
@@ -98,6 +99,19 @@ def test_a_bundle_is_written_exactly_as_given(tmp_path: Path) -> None:
     require_pair(tmp_path, BUNDLE)
     write_bundle(tmp_path, b"{}", KEY)
     require_pair(tmp_path, BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"[]", "invalid_artefact"),
+        (b"", "invalid_json"),
+        (encode_artefact(RECONSTRUCT), "kind_mismatch"),
+    ],
+)
+def test_what_is_no_bundle_is_not_written_as_one(tmp_path: Path, data: bytes, code: str) -> None:
+    write_bundle(tmp_path, b"{}", KEY)
+    assert refused(tmp_path, lambda: write_bundle(tmp_path, data, KEY)) == code
 
 
 def test_kinds_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -335,8 +349,11 @@ def test_the_old_signature_is_gone_from_the_disk_before_the_new_bytes_come(
         real: Callable[..., Any] = getattr(os, name)
 
         def call(*arguments: Any, **named: Any) -> object:  # noqa: ANN401  # as given
-            paths = [str(item) for item in arguments if isinstance(item, str | Path)]
-            calls.append(" ".join([name, *(Path(item).name for item in paths[-1:])]))
+            what = arguments[-1]
+            if name == "fsync":
+                calls.append("fsync folder" if S_ISDIR(os.fstat(what).st_mode) else "fsync file")
+            else:
+                calls.append(f"{name} {Path(what).name}")
             return real(*arguments, **named)
 
         monkeypatch.setattr(os, name, call)
@@ -349,9 +366,9 @@ def test_the_old_signature_is_gone_from_the_disk_before_the_new_bytes_come(
     signed = calls.index("replace reconstruct.json.sig")
     assert removed < replaced < signed
     if sys.platform != "win32":
-        # The removal; then the new bytes, and their name; then the same of the signature.
-        assert "fsync" in calls[removed:replaced]
-        assert calls[replaced:signed].count("fsync") == 2
+        assert {"fsync folder", "fsync file"} <= set(calls[removed:replaced])
+        assert {"fsync folder", "fsync file"} <= set(calls[replaced:signed])
+        assert calls[removed:replaced].index("fsync folder") == 1
 
 
 def test_two_writers_leave_one_pair(tmp_path: Path) -> None:
