@@ -17,6 +17,7 @@ _LONGEST = 300
 _NO_REASON = "no reason given"
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_TAG = re.compile(r"<[^<>]*>")
 _QUERY = re.compile(r"\?[^\s'\")]+")
 
 
@@ -60,16 +61,22 @@ def response_of(error: BaseException) -> requests.Response | None:
 
 
 def said(body: bytes) -> str:
-    """The reason in the body of an answer, in the forms of services here; raw."""
+    """The reason in the body of an answer: in the forms of services here, else as it stands; raw.
+
+    What stands before a service, a proxy or a gate, answers in text or HTML.
+    """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return _NO_REASON
+        answer = None
     if isinstance(answer, dict):
         for name in ("message", "error_description", "error"):
             if isinstance(answer.get(name), str) and answer[name]:
                 return str(answer[name])
-    return _NO_REASON
+    text = body.decode("utf-8", errors="replace").strip()
+    if text.startswith("<"):
+        text = _TAG.sub(" ", text)
+    return text if any(c.isalnum() for c in text) else _NO_REASON
 
 
 def unreachable(error: BaseException, service: str) -> AttestError | None:

@@ -75,6 +75,6 @@ def _missing(why: str, service: Service) -> SigningError:
     return SigningError(
         "timestamp_missing",
         f"a timestamp authority of this instance gave no usable timestamp: {why}",
-        where=service.url,
+        where=redact(service.url),
         hint="sign again when it answers; nothing was logged or written",
     )

@@ -56,7 +56,32 @@ def test_a_token_in_the_services_own_words_is_not() -> None:
     assert refusal(answered(400, body), ["opaque"]) == "HTTP 400: bad [token] from [secret]"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"message": 5}', b"\xff", b"[" * 99_999])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"upstream is away\n", "upstream is away"),
+        (b"<html>\r\n<h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"),
+        (b'{"error": {"code": 7, "message": "no"}}', '{"error": {"code": 7, "message": "no"}}'),
+        (b'{"message": 5}', '{"message": 5}'),
+        (b'"busy"', '"busy"'),
+        (b"not \xff text", "not \ufffd text"),
+        (b"a\x1b[2Jb\r\nc", "a [2Jb c"),
+        (b"x" * 100_000, "x" * 300 + "…"),
+    ],
+)
+def test_words_of_other_forms_are_told_on_one_bounded_line(body: bytes, told: str) -> None:
+    assert refusal(answered(502, body)) == f"HTTP 502: {told}"
+
+
+def test_a_token_in_words_of_other_forms_is_not() -> None:
+    body = b"x" * 250 + f" bad {TOKEN} from opaque, Bearer {TOKEN}".encode()
+    told = refusal(answered(400, body), ["opaque"])
+    assert told.startswith("HTTP 400: xxx")
+    assert "bad [token] from [secret], Bearer" in told
+    assert not any(part[:12] in told for part in TOKEN.split("."))
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"<html>", b"[]", b"{}", b"\xff", b"[" * 99_999])
 def test_an_answer_that_says_nothing_still_has_its_status(body: bytes) -> None:
     assert refusal(answered(502, body)) == "HTTP 502: no reason given"
 

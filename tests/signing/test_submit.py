@@ -32,6 +32,7 @@ from attest.signing.config import RekorVersion, Services
 from attest.signing.instance import SigningInstance
 from attest.signing.keyless import open_keyless_signer
 from attest.signing.submit import Submitter
+from attest.signing.timestamp import request_timestamp
 from attest.signing.transport import Patience, Transport
 from attest.signing.work import Content, DigestContent, EnvelopeContent, SignedWork, Verifier
 from attest.statement import pack_statement
@@ -281,3 +282,16 @@ def test_any_kept_work_is_read_as_written_or_refused(key: str, value: JSON) -> N
     with suppress(SigningError):
         read = SignedWork.from_json(changed, where="pending")
         assert SignedWork.from_json(read.to_json(), where="again") == read
+
+
+def test_a_key_in_the_address_of_an_authority_is_not_told(submitter: Submitter) -> None:
+    secret = "not-a-real-key"
+    service = replace(
+        submitter.services.timestamp_authorities[0],
+        url=f"http://u:{secret}@127.0.0.1:1/?k={secret}",
+    )
+    with Transport(Patience(attempts=1)) as transport, pytest.raises(SigningError) as caught:
+        request_timestamp(b"", service=service, root=submitter.root, transport=transport)
+    assert caught.value.code == "timestamp_missing"
+    assert caught.value.where == "http://127.0.0.1:1/?…"
+    assert secret not in f"{caught.value!r} {caught.value} {caught.value.hint}"
