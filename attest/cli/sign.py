@@ -22,7 +22,7 @@ from attest.cli.identity import (
     token_source,
 )
 from attest.cli.sign_many import Teller, sign_named
-from attest.cli.verify_targets import Named, Targets
+from attest.cli.verify_targets import Named, Targets, signed_from
 from attest.errors import AttestError, SigningError, UsageError
 from attest.terminal import escape
 
@@ -117,7 +117,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
             hint="unset ATTEST_OFFLINE to sign",
         )
     stdin = sys.stdin.buffer if "-" in args.targets and sys.stdin is not None else None
-    named = [_tried(item) for item in Targets(words=args.targets, stdin=stdin, to_sign=True)]
+    named = _meant(list(Targets(words=args.targets, stdin=stdin, to_sign=True)), context)
+    named = [_tried(item) for item in named]
     _check_number(args, named)
     options = _options(args, context)
     instance = _instance(args, context)
@@ -164,6 +165,22 @@ def _check_number(args: argparse.Namespace, named: Sequence[Named]) -> None:
             "--statement about several targets makes one bundle",
             hint="name the bundle with --bundle",
         )
+
+
+def _meant(named: Sequence[Named], context: Context) -> Sequence[Named]:
+    """Leave out what signing made of other targets: a shell's `*` names it as well."""
+    names = {os.path.normpath(item.name) for item in named}
+    meant: list[Named] = []
+    for item in named:
+        target = signed_from(item.name)
+        if target is not None and os.path.normpath(target) in names:
+            context.say(
+                f"skipped: {escape(item.name, limit=2000)} was made by signing"
+                f" {escape(target, limit=2000)}, which is named too"
+            )
+        else:
+            meant.append(item)
+    return meant
 
 
 def _tried(named: Named) -> Named:

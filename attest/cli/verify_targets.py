@@ -151,6 +151,14 @@ class Targets:
         yield from found
 
 
+def signed_from(name: str) -> str | None:
+    """The target of which signing makes a file of this name; None if it is no such name."""
+    for suffix in _MADE_BY_SIGNING:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix) or None
+    return None
+
+
 def _is_signable(name: str, *, folder: bool) -> bool:
     """Whether signing a folder means this name in it: what is hidden, or made by signing, not."""
     return not name.startswith(".") and (folder or not name.endswith(_MADE_BY_SIGNING))
