@@ -57,8 +57,8 @@ def refusal(service: KeyManager, patience: Patience = IMPATIENT, **changes: str)
     assert error.exit_code == 2
     told = f"{error} {error!r} {error.hint} {error.where}"
     assert "\n" not in told
-    secret = changes.get("SCW_SECRET_KEY", SECRET)
-    assert secret.strip() not in told + "".join(traceback.format_exception(error))
+    # Nor is its beginning, where a text was cut in the middle of it.
+    assert SECRET[:8] not in told + "".join(traceback.format_exception(error))
     return error
 
 
@@ -361,7 +361,7 @@ def test_where_it_is_may_be_said(given: str | None, used: str) -> None:
         {"message": f"token {SECRET} is unknown"},
         {"error": f"X-Auth-Token: {SECRET}"},
         {"message": f"bearer {SECRET}"},
-        {"message": "x" * 290 + SECRET},
+        {"message": "x" * 280 + SECRET},
         f'{{"{SECRET}": 1, "{SECRET}": 2}}'.encode(),
         f"<html>{SECRET}</html>".encode(),
     ],
