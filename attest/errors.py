@@ -84,7 +84,8 @@ class AttestError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Reach another process as it is; exceptions are otherwise made anew of their message."""
-        return _error_of, (type(self), str(self.args[0]), self.__dict__)
+        # Its members as state: a report among them holds the error itself.
+        return _error_of, (type(self), str(self.args[0])), self.__dict__
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
@@ -146,7 +147,5 @@ def without_tokens(text: str) -> str:
     return re.sub(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}", "[token]", text)
 
 
-def _error_of(kind: type[AttestError], message: str, members: dict[str, object]) -> AttestError:
-    error = kind("", message)
-    error.__dict__.update(members)
-    return error
+def _error_of(kind: type[AttestError], message: str) -> AttestError:
+    return kind("", message)

@@ -94,7 +94,13 @@ class ArtefactJudge:
                 if found.keyless
                 else "it was never signed (`attest sei sign`), or its signature was removed",
             )
-        return read_file(self.repository / found.path, limit=self.limits.max_artifact_bytes)
+        limit = self.limits.max_artifact_bytes
+        data = read_file(self.repository / found.path, limit=limit)
+        if len(data) > limit:  # what was read of it has no digest that means anything
+            raise MalformedEvidence(
+                "artifact_too_large", f"is larger than {limit} bytes", where=str(found.path)
+            )
+        return data
 
     def _intact(self, report: Report, found: Found, data: bytes, trace: Trace) -> Report:
         """Whether it is what was signed, by whomever."""

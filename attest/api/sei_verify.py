@@ -56,10 +56,11 @@ def verify_artefacts(
     Raises:
         MalformedEvidence, VerificationFailed, PolicyViolation: a verdict against one or several;
             the error is that of the first, with its `report`, and `reports` has those of all.
-        UsageError: `no_registered_key`, `no_sei_folder`, `naive_time`, …: no verdict.
+        UsageError: `no_registered_key`, `invalid_usage`, `no_sei_folder`, `naive_time`, …: no
+            verdict.
     """
-    if (policy is None) == (not keys):
-        raise no_registered_key()
+    if policy is not None and keys:
+        raise UsageError("invalid_usage", "a policy says itself which keys count; give one of them")
     reports = tuple(
         examine_artefacts(
             repository,
