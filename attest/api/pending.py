@@ -21,6 +21,7 @@ from attest.errors import (
     SigningError,
     TrustError,
     Untrusted,
+    UsageError,
 )
 from attest.files import read_file
 from attest.keys import PublicKey
@@ -42,7 +43,7 @@ def may_wait(error: AttestError, work: SignedWork) -> bool:
     return down and bool(work.timestamps)
 
 
-def keep(path: Path, work: SignedWork, why: AttestError) -> SigningError:
+def keep(path: Path, work: SignedWork, why: AttestError) -> AttestError:
     """Keep a signature for `resume`, in place of one that was kept before.
 
     Args:
@@ -51,17 +52,24 @@ def keep(path: Path, work: SignedWork, why: AttestError) -> SigningError:
         why: what the log said.
 
     Returns:
-        The error that tells of it.
-
-    Raises:
-        UsageError: `unwritable_file`.
+        The error that tells of it: `signature_pending`, or that of the log where nothing can be
+        kept.
     """
     data = canonicalize({"mediaType": PENDING_MEDIA_TYPE, "signed": work.to_json()})
 
     def write(file: BinaryIO) -> None:
         file.write(data)
 
-    replace_file(path, write)
+    try:
+        replace_file(path, write)
+    except UsageError as error:
+        return type(why)(
+            why.code,
+            f"{why.message}; and the signature cannot be kept: {error.code}: {error.message}"
+            f" ({error.where})",
+            hint="sign again when the log answers; nothing was written",
+            where=why.where,
+        )
     return SigningError(
         "signature_pending",
         f"signed and timestamped, but not logged: {why.message} ({why.code})",

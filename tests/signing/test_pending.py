@@ -92,6 +92,24 @@ def _working(sandbox: Sandbox) -> Iterator[None]:
     sandbox.faults.clear()
 
 
+def test_where_nothing_can_be_kept_the_log_is_told_of_first(
+    tmp_path: Path, sandbox: Sandbox, instance: SigningInstance
+) -> None:
+    target, taken = tmp_path / "a.txt", tmp_path / "a.txt.pending.json"
+    target.write_text("content")
+    taken.mkdir()
+    token = IdentityToken.from_text(sandbox.person_token())
+    sandbox.faults.inject("log-500")
+    opened = open_session(token=token, instance=instance)
+    with opened as session, pytest.raises(SigningError) as caught:
+        session.sign(target, options=KEEP)
+    sandbox.faults.clear()
+    assert caught.value.code == "log_unavailable"
+    told = caught.value.message
+    assert told.index("HTTP 500") < told.index("unwritable_file") < told.index(str(taken))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, taken.name]
+
+
 def resume(target: Path, instance: SigningInstance, source: TokenSource | None = None) -> Signed:
     with open_session(token=source or nobody(), instance=instance) as session:
         return session.sign(target, options=RESUME)
