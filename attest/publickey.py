@@ -62,6 +62,11 @@ def parse_public_key(data: bytes, *, where: str = "key") -> PublicKey:
         raise _invalid("holds no public key", where) from None
 
 
+def is_sec1_hex(text: str) -> bool:
+    """Whether a text has the form of a P-256 key's uncompressed point in hex."""
+    return bool(_POINT_HEX.fullmatch(text))
+
+
 def parse_sec1_hex(text: str, *, where: str = "key") -> PublicKey:
     """Read a P-256 key from the hex of its uncompressed point (SEC 1), as `.sei` users register it.
 
@@ -74,7 +79,7 @@ def parse_sec1_hex(text: str, *, where: str = "key") -> PublicKey:
 
     Source: "The .sei/* artefacts", `sei pubkey`; SEC 1, section 2.3.3.
     """
-    if not _POINT_HEX.fullmatch(text):
+    if not is_sec1_hex(text):
         raise _invalid_point(f"is not 130 hex digits but {len(text)} characters", where)
     if not text.startswith("04"):
         raise _invalid_point("does not begin with 04, as an uncompressed point does", where)

@@ -19,7 +19,7 @@ from attest.formats.sei.walk import walk
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.policy.model import Policy
 from attest.policy.rules import KeySigner, PolicyFile, Requirement
-from attest.report.model import Report, Target, Warned
+from attest.report.model import Assurance, Report, Target, Warned
 
 if TYPE_CHECKING:  # whoever gives a key or a root has loaded it
     from attest.keys import PublicKey
@@ -152,7 +152,7 @@ def examine_artefacts(
     try:
         walked = walk(folder, limits=limits)
     except MalformedEvidence as error:
-        yield report_of_folder(policy, error)
+        yield report_of_folder(assurance_of(policy), error)
         return
     judge: Judge | None = None
     reads_bundles = reads_bundles and policy is not None
@@ -175,7 +175,7 @@ def examine_artefacts(
     )
     beside = (*warnings, *map(_leftover, walked.leftovers))
     if not walked.found:
-        report = report_of_folder(policy, _no_artefacts())
+        report = report_of_folder(assurance_of(policy), _no_artefacts())
         yield replace(report, warnings=beside)
     for item in walked.found:
         report = examine(item)
@@ -194,16 +194,16 @@ def _as_roots(trust: TrustRoot | Sequence[TrustRoot]) -> Sequence[TrustRoot]:
     return trust if isinstance(trust, Sequence) else (trust,)
 
 
-def report_of_folder(policy: Policy | None, error: AttestError) -> Report:
+def report_of_folder(assurance: Assurance, error: AttestError) -> Report:
     """The one report of a run that comes to no artefact.
 
     Args:
-        policy: what was asked for; None for integrity alone.
+        assurance: what was asked for.
         error: what ended it.
     """
     return Report(
         result="error",
-        assurance=assurance_of(policy),
+        assurance=assurance,
         target=Target(kind="artefact", name=str(FOLDER), digest={}),
     ).failed(error)
 

@@ -189,4 +189,4 @@ def error_document(error: AttestError, context: Context) -> None:
 
 
 def _ended(error: AttestError) -> Report:
-    return report_of_folder(Policy.unsafe_any_identity(), error)
+    return report_of_folder("identity", error)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from attest.cli.context import Context
 from attest.cli.sei_key import add_key_options, opened_key
 from attest.cli.sei_keyless import add_keyless_options, keyless_session
-from attest.errors import EXIT_OK, MalformedEvidence, UsageError
+from attest.errors import EXIT_OK, AttestError, MalformedEvidence, UsageError
 from attest.files import read_file
 from attest.strictjson import JSON, loads
+from attest.terminal import escape
 
 if TYPE_CHECKING:
+    from attest.api.sign import Session, Signed
     from attest.limits import Limits
 
 EXAMPLES = """\
@@ -77,9 +79,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
         )
         bundle = None
         if session is not None:
-            bundle = session.sign(Path(args.repo) / signed.target)
+            bundle = _bundle(session, Path(args.repo), signed.target, context)
         tell_signed(signed, bundle, public_point(key.public)[1], context)
     return EXIT_OK
+
+
+def _bundle(session: Session, repository: Path, name: str, context: Context) -> Signed:
+    try:
+        return session.sign(repository / name)
+    except AttestError:
+        context.say(
+            f"{escape(name)} is written and signed by the key; `attest sei sign --keyless`"
+            " makes the bundle that is missing"
+        )
+        raise
 
 
 def _payload(file: str, limits: Limits) -> dict[str, JSON]:

@@ -157,10 +157,11 @@ KEY_SIGNER = Object(
             name="key",
             shape=Text(
                 pattern=rf"\s*-----BEGIN [\s\S]+|{_PATH}",
-                form="a path below this file's folder, or a public key in PEM",
+                form="a path below this file's folder, a public key in PEM, or a point in hex",
                 max_length=16_384,
             ),
-            about="The public key: a path below this file's folder, or the PEM itself.",
+            about="The public key: a path below this file's folder, the PEM itself, or the 130 hex"
+            " digits of a P-256 key's point.",
             required=True,
         ),
         *_WINDOW,

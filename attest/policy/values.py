@@ -13,7 +13,12 @@ from attest.policy.match import check_pattern
 from attest.policy.nodes import Mapping, Node, Scalar, Sequence, shown
 from attest.policy.rules import Pattern, Window
 from attest.policy.structure import Structure
-from attest.publickey import load_public_key, parse_public_key
+from attest.publickey import (
+    is_sec1_hex,
+    load_public_key,
+    parse_public_key,
+    parse_sec1_hex,
+)
 
 #: Each takes up to 5 ms and 0.2 MB to compile; globs are compiled when they are used.
 MAX_REGEXES = 100
@@ -105,10 +110,12 @@ class Values:
             )
 
     def key(self, node: Node, path: str) -> PublicKey:
-        """A public key: the PEM itself, or the path of a file that holds it."""
+        """A public key: its PEM, the hex of its point, or the path of a file that holds it."""
         text = text_of(node)
-        inline = "-----BEGIN" in text
+        inline = "-----BEGIN" in text or is_sec1_hex(text)
         try:
+            if is_sec1_hex(text):
+                return parse_sec1_hex(text)
             if inline:
                 return parse_public_key(text.encode("utf-8"))
             return load_public_key(self.below(node, path))

@@ -174,3 +174,31 @@ def test_a_signed_policy_leads_to_no_other_file() -> None:
         with pytest.raises(PolicyFileError) as caught:
             parse_policy(changed, file="p.json", folder=None)
         assert caught.value.code == "policy_path_not_allowed"
+
+
+POINT = PublicKey(PRIVATE_KEYS[0].public_key()).point or b""
+
+
+@pytest.mark.parametrize("text", [POINT.hex(), POINT.hex().upper()])
+def test_a_key_may_be_the_hex_of_its_point(text: str, tmp_path: Path) -> None:
+    assert key_of(write(tmp_path, text)).point == POINT
+
+
+def test_a_signed_policy_may_have_it_too() -> None:
+    (signer,) = parse_policy(document(POINT.hex()), file="policy.json", folder=None).signers
+    assert isinstance(signer, KeySigner)
+    assert signer.key.point == POINT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "04" + POINT.hex()[4:] + "00",  # no point of the curve
+        "02" + POINT.hex()[2:],
+        "04" + 128 * "0",
+    ],
+)
+def test_a_point_that_is_none_is_refused_and_looked_for_nowhere(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text)
+    (tmp_path / text).write_text(PEMS[0])
+    assert code(path) == "invalid_key"
