@@ -66,7 +66,7 @@ def read_location(environ: Mapping[str, str]) -> KeyLocation:
     Raises:
         UsageError: `setting_missing`, `invalid_setting`.
     """
-    return KeyLocation(
+    location = KeyLocation(
         region=_setting(environ, "SCW_DEFAULT_REGION", _REGION, "a region, as fr-par"),
         key_id=_setting(
             environ, "SEI_SCALEWAY_KEY_ID", _KEY_ID, "the key's id, a UUID in lowercase"
@@ -74,6 +74,15 @@ def read_location(environ: Mapping[str, str]) -> KeyLocation:
         secret=_setting(environ, "SCW_SECRET_KEY", _TOKEN, "the secret half of an API key"),
         api_url=_api_url(environ),
     )
+    # Both are UUIDs; an id is shown, and is in the URL.
+    if location.key_id == location.secret.lower():
+        raise UsageError(
+            "invalid_setting",
+            "is the secret key, where the id of a key in the Key Manager belongs",
+            where="SEI_SCALEWAY_KEY_ID",
+            hint="set it to the id that the Key Manager shows, and keep the secret to yourself",
+        )
+    return location
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import traceback
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -334,6 +334,17 @@ def test_a_variable_that_cannot_be_is_refused(name: str, value: str) -> None:
     assert (error.code, error.where) == ("invalid_setting", name)
     assert SECRET not in f"{error} {error.hint} {error!r}"
     assert "pw@" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
+def test_a_secret_in_the_place_of_an_id_is_not_shown(spelling: Callable[[str], str]) -> None:
+    secret = "7c1d9e0a-53f2-4b88-9c1e-0123456789ab"  # a UUID, as an id is
+    environ = {**KeyManager().environ, "SEI_SCALEWAY_KEY_ID": secret}
+    with pytest.raises(AttestError) as raised:
+        read_location({**environ, "SCW_API_URL": "", "SCW_SECRET_KEY": spelling(secret)})
+    error = raised.value
+    assert (error.code, error.where) == ("invalid_setting", "SEI_SCALEWAY_KEY_ID")
+    assert secret not in f"{error} {error.hint} {error!r}"
 
 
 @pytest.mark.parametrize(
