@@ -16,7 +16,7 @@ from typing import Literal, Self, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from attest.errors import NetworkError
-from attest.http import ended_at, is_loopback, machine_trust, redact_url, require_https, told
+from attest.http import end_at, is_loopback, machine_trust, redact_url, require_https, told
 
 #: For connecting, and for each silence of the server after that: a v2 log answers only when its
 #: next checkpoint is out, for which its clients are told to wait at least 20 seconds.
@@ -192,7 +192,8 @@ def _asked(
     if connection.sock is None:
         raise NetworkError("network_unreachable", "the connection is gone", where=where)
     connection.sock.settimeout(max(0.001, min(_SILENCE_SECONDS, deadline - time.monotonic())))
-    with ended_at(deadline, connection.sock, where), told(where):
+    end_at(deadline, connection, where)
+    with told(where):
         connection.request(
             request.method,
             (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),

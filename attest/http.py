@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, urlsplit
 
 from attest.addresses import Address, canonical_address
@@ -21,6 +21,8 @@ from attest.errors import NetworkError
 
 if TYPE_CHECKING:
     from urllib.request import HTTPRedirectHandler
+
+    from _typeshed import WriteableBuffer
 
 #: For connecting, and for each silence of the server after that.
 _SILENCE_SECONDS = 20.0
@@ -145,11 +147,11 @@ def get(
     with closing(pinned) as connection:
         with told(where):
             connection.connect()
-        with ended_at(deadline, connection.sock, where):
-            with told(where):
-                response = _asked(connection, parts)
-            with closing(response):
-                yield _answer(response, deadline, where)
+        end_at(deadline, connection, where)
+        with told(where):
+            response = _asked(connection, parts)
+        with closing(response):
+            yield _answer(response, deadline, where)
 
 
 def _asked(connection: HTTPSConnection, parts: SplitResult) -> HTTPResponse:
@@ -163,31 +165,66 @@ def _asked(connection: HTTPSConnection, parts: SplitResult) -> HTTPResponse:
     return connection.getresponse()
 
 
-@contextmanager
-def ended_at(deadline: float, sock: socket.socket, where: str) -> Iterator[None]:
-    """End a connection when its time is over, whatever is being waited for.
+def end_at(deadline: float, connection: HTTPConnection, where: str) -> None:
+    """Have the next answers over a connection end in time, whatever is being waited for.
 
     A server that sends a byte now and then is never silent, and may never complete a line.
+
+    Args:
+        deadline: when to give up, on the clock of `time.monotonic`.
+        connection: what the answers come over.
+        where: the URL for errors.
     """
-    over = threading.Event()
 
-    def hang_up() -> None:
-        over.set()
-        with suppress(OSError):  # it has ended by itself
-            # Below TLS, in whose state another thread is at work.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    def response(sock: socket.socket, *, method: str | None = None) -> HTTPResponse:
+        # All that an answer wants of a socket is the stream that it makes.
+        arriving = cast("socket.socket", _Arriving(sock, deadline, where))
+        return HTTPResponse(arriving, method=method)
 
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except NetworkError:
-        if over.is_set():
-            raise NetworkError("network_unreachable", "takes too long", where=where) from None
-        raise
-    finally:
-        timer.cancel()
+    # It is only ever called, and so may be a function.
+    connection.response_class = response  # type: ignore[assignment]  # see above
+
+
+class _Arriving(io.RawIOBase):
+    """What arrives at a socket until a deadline; each wait ends with it."""
+
+    def __init__(self, sock: socket.socket, deadline: float, where: str) -> None:
+        self._sock = sock
+        self._silence = sock.gettimeout() or _SILENCE_SECONDS
+        self._deadline = deadline
+        self._where = where
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """The stream itself, buffered."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        """Receive what there is.
+
+        Raises:
+            NetworkError: `network_unreachable`, once the time is over.
+            TimeoutError: the server is silent.
+        """
+        left = self._deadline - time.monotonic()
+        # Even from who sends without a pause nothing more is taken.
+        if left > 0:
+            self._sock.settimeout(min(self._silence, left))
+            try:
+                return self._raw.readinto(buffer)
+            except TimeoutError:
+                if time.monotonic() < self._deadline:
+                    raise
+        raise NetworkError("network_unreachable", "takes too long", where=self._where)
+
+    def close(self) -> None:
+        """Let go of the socket, which may be used again."""
+        self._raw.close()
+        super().close()
 
 
 @contextmanager

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from attest.connections import Reply, Request
+from attest.connections import Connections, Reply, Request
 from attest.errors import NetworkError
 from attest.signing.transport import Patience, Transport, refusal, retry_after
+from tests.pack.web import Reply as AnswerOfWeb
+from tests.pack.web import dripping, serve
 
 PATIENCE = Patience(attempts=4, pause_seconds=1.0, total_seconds=60)
 
@@ -236,10 +240,63 @@ def test_answers_that_are_none(server: Server, headers: dict[str, str], body: by
     assert caught.value.code == "unexpected_answer"
 
 
-def test_a_server_that_is_never_silent_and_never_ready(server: Server) -> None:
+def test_a_server_that_is_silent(server: Server) -> None:
     server.answers = [(200, {"Content-Length": "100000"}, b"x")]
     begin = time.monotonic()
     with pytest.raises(NetworkError) as caught:
         ask(server.url, [], repeatable=True, patience=Patience(total_seconds=0.4))
     assert caught.value.code == "network_unreachable"
     assert time.monotonic() - begin < 3
+
+
+def endless(beginning: bytes, piece: bytes) -> AnswerOfWeb:
+    """An answer that goes on without a pause until the client has gone."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(beginning)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            handler.wfile.write(piece)
+
+    return answer
+
+
+BEGINNINGS = (
+    b"HTTP/1.1 ",
+    b"HTTP/1.1 200 OK\r\nX: ",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+)
+#: What may follow the last chunk has no limit of its own.
+TRAILERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [*map(dripping, BEGINNINGS), endless(TRAILERS, b"x: y\r\n" * 100)],
+)
+def test_a_server_that_is_never_silent_and_never_ready(
+    answer: AnswerOfWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(tmp_path) as web:
+        web.replies["/"] = answer
+        trust = ssl.create_default_context(cafile=web.authorities)
+        trust.check_hostname = False  # the certificate has no addresses
+        monkeypatch.setattr("attest.connections.machine_trust", lambda: trust)
+        begin = time.monotonic()
+        request = Request(url=f"https://127.0.0.1:{web.port}/", method="GET")
+        with Connections() as connections, pytest.raises(NetworkError) as caught:
+            connections.ask(request, deadline=begin + 0.5)
+        taken = time.monotonic() - begin
+    assert (caught.value.code, caught.value.message) == ("network_unreachable", "takes too long")
+    assert 0.4 < taken < 3
+
+
+def test_a_deadline_ends_with_its_request(server: Server) -> None:
+    with Connections() as connections:
+        request = Request(url=server.url, body=b"x")
+        connections.ask(request, deadline=time.monotonic() + 0.2)
+        time.sleep(0.3)
+        assert connections.ask(request, deadline=time.monotonic() + 5).status == 200
+    assert len(server.connections) == 1
