@@ -4,95 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import attest
-from attest.api.sei_verify import examine_artefacts, policy_of_keys
-from attest.errors import AttestError, UsageError, VerificationFailed
+from attest.api.sei_verify import policy_of_keys
+from attest.errors import UsageError, VerificationFailed
 from attest.formats.sei.signature import sign_artefact
 from attest.keys import PublicKey
 from attest.limits import Limits
-from attest.policy.model import Policy
-from attest.report import json as report_json
-from attest.report import text as report_text
 from attest.report.model import Report
-from attest.signing.keyfile import FileKey
 from attest.signing.sei_local import open_local_key
-from tests.sei import golden, second
-
-KEY = golden.golden_key()
-STRANGER = FileKey(second.private_key("a stranger"))
-OTHER = FileKey(second.private_key("another"))
-BUNDLE = ".sei/bundle.json"
-RECONSTRUCT = ".sei/reconstruct.json"
-FIRST = ".sei/conformance/eu_pren-18228_2026.json"
-SECOND = ".sei/conformance/iso_23894_2023.json"
-ALL = [BUNDLE, FIRST, SECOND, RECONSTRUCT]
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    golden.write(folder)
-    (folder / golden.PUBLIC_KEY).unlink()
-    return folder
-
-
-def sign(repository: Path, name: str, key: FileKey = KEY, data: bytes | None = None) -> None:
-    """Sign whatever lies there, as a program would that checks nothing."""
-    path = repository / name
-    if data is not None:
-        path.write_bytes(data)
-    Path(f"{path}.sig").write_bytes(sign_artefact(path.read_bytes(), name, key))
-
-
-def judged(
-    repository: Path,
-    *keys: PublicKey,
-    policy: Policy | None = None,
-    system: str | None = None,
-    limits: Limits | None = None,
-    now: datetime = NOW,
-) -> dict[str, Report]:
-    reports = examine_artefacts(
-        repository,
-        policy=policy or policy_of_keys(keys or [KEY.public]),
-        system=system,
-        limits=limits,
-        now=now,
-    )
-    return by_name(list(reports))
-
-
-def by_name(reports: Sequence[Report]) -> dict[str, Report]:
-    found = {item.target.name: item for item in reports}
-    assert len(found) == len(reports)
-    for item in reports:  # every one can be told of, and follows the schema
-        report_json.to_json(item)
-        report_text.render(item, explain=True)
-    return found
-
-
-def codes(reports: dict[str, Report]) -> dict[str, str | None]:
-    assert all((item.error is None) == (item.result == "pass") for item in reports.values())
-    return {name: item.error.code if item.error else None for name, item in reports.items()}
-
-
-def only(name: str, code: str) -> dict[str, str | None]:
-    """One that fails, and all the others that pass."""
-    return {item: code if item == name else None for item in ALL}
-
-
-def raised(repository: Path, **options: object) -> AttestError:
-    with pytest.raises(AttestError) as caught:
-        attest.verify_artefacts(repository, **options)  # type: ignore[arg-type]  # as given
-    return caught.value
+from tests.sei.judging import (
+    ALL,
+    BUNDLE,
+    FIRST,
+    KEY,
+    OTHER,
+    RECONSTRUCT,
+    SECOND,
+    STRANGER,
+    change,
+    codes,
+    judged,
+    only,
+    raised,
+    sign,
+)
+from tests.sei.judging import repository as repository  # noqa: PLC0414  # a fixture
 
 
 def test_what_a_registered_key_signed_passes(repository: Path) -> None:
@@ -307,54 +249,6 @@ def test_leftovers_are_told_of_once_and_change_nothing(repository: Path) -> None
     assert set(codes(reports).values()) == {None}
 
 
-# Nobody's identity.
-
-
-def intact(repository: Path) -> dict[str, Report]:
-    return by_name(list(examine_artefacts(repository, policy=None)))
-
-
-def test_integrity_asks_for_no_key_and_says_so(repository: Path) -> None:
-    sign(repository, BUNDLE, open_local_key({}))
-    reports = intact(repository)
-    assert set(codes(reports).values()) == {None}
-    warnings = {name: [one.code for one in item.warnings] for name, item in reports.items()}
-    unknown = ["integrity_only", "signature_not_checked"]
-    assert warnings == dict.fromkeys(ALL, unknown) | {BUNDLE: ["integrity_only", "development_key"]}
-    assert {item.assurance for item in reports.values()} == {"integrity"}
-    assert all(item.attestations == () for item in reports.values())
-
-
-def change(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + b" ")
-
-
-def forge(path: Path) -> None:
-    """Name the development key in what a stranger signed."""
-    document = json.loads(Path(f"{path}.sig").read_bytes())
-    point_id = open_local_key({}).public.point_id
-    assert point_id is not None
-    document["signatures"][0]["keyid"] = point_id.hex()
-    Path(f"{path}.sig").write_text(json.dumps(document))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        (change, "digest_mismatch"),
-        (forge, "signature_invalid"),
-        (lambda path: Path(f"{path}.sig").unlink(), "unsigned_artefact"),
-        (lambda path: Path(f"{path}.sig").write_bytes(b"{}"), "invalid_sei_signature"),
-        (lambda path: Path(f"{path}.sig").rename(f"{path}.sigstore.json"), "unsigned_artefact"),
-    ],
-)
-def test_integrity_is_held_to_what_was_signed(
-    spoil: Callable[[Path], object], code: str, repository: Path
-) -> None:
-    spoil(repository / RECONSTRUCT)
-    assert codes(intact(repository)) == only(RECONSTRUCT, code)
-
-
 def test_the_development_key_counts_for_nobody_who_names_it(repository: Path) -> None:
     development = open_local_key({})
     for name in ALL:
@@ -365,87 +259,6 @@ def test_the_development_key_counts_for_nobody_who_names_it(repository: Path) ->
     # Nor beside a key that counts.
     both = judged(repository, development.public, KEY.public)
     assert set(codes(both).values()) == {"development_key"}
-
-
-# By a policy file.
-
-
-def policy_file(folder: Path, text: str, *keys: FileKey) -> Policy:
-    folder.mkdir(exist_ok=True)
-    for number, key in enumerate(keys):
-        (folder / f"{number}.pub").write_bytes(key.public.pem)
-    (folder / "policy.yaml").write_text(text)
-    return Policy.load(folder / "policy.yaml")
-
-
-OPTIONAL = "log: optional\ntimestamp: optional\n"
-WINDOWS = f"""\
-version: 1
-signers:
-  old: {{key: 0.pub, not-after: 2026-06-30T00:00:00Z}}
-  new: {{key: 1.pub, not-before: 2026-06-01T00:00:00Z}}
-require:
-  - at-least: 1
-    of: [old, new]
-{OPTIONAL}"""
-
-
-@pytest.mark.parametrize(
-    ("day", "old", "new"),
-    [
-        ((2026, 5, 1), None, "signed_too_early"),
-        ((2026, 6, 15), None, None),
-        ((2026, 7, 1), "signed_too_late", None),
-    ],
-)
-def test_keys_have_windows_that_the_clock_opens_and_shuts(
-    day: tuple[int, int, int], old: str | None, new: str | None, repository: Path, tmp_path: Path
-) -> None:
-    policy = policy_file(tmp_path / "keys", WINDOWS, KEY, OTHER)
-    sign(repository, BUNDLE, OTHER)
-    found = codes(judged(repository, policy=policy, now=datetime(*day, tzinfo=UTC)))
-    assert found == dict.fromkeys(ALL, old) | {BUNDLE: new}
-
-
-@pytest.mark.parametrize("name", sorted(KEY.public.ids))
-def test_a_revoked_key_counts_no_longer_and_another_still_does(
-    name: str, repository: Path, tmp_path: Path
-) -> None:
-    text = WINDOWS.replace("2026-06-30", "2036-06-30")
-    text += f'revoked:\n  keys: [{{value: "{name}", since: 2036-01-01T00:00:00Z}}]\n'
-    policy = policy_file(tmp_path / "keys", text, KEY, OTHER)
-    sign(repository, BUNDLE, OTHER)
-    found = codes(judged(repository, policy=policy))
-    assert found == dict.fromkeys(ALL, "signer_revoked") | {BUNDLE: None}
-
-
-def test_a_policy_that_asks_for_proofs_is_met_by_no_signature(
-    repository: Path, tmp_path: Path
-) -> None:
-    text = "version: 1\nsigners:\n  k: {key: 0.pub}\nrequire: [k]\n"
-    policy = policy_file(tmp_path / "keys", text, KEY)
-    assert set(codes(judged(repository, policy=policy)).values()) == {"log_required"}
-    policy = policy_file(tmp_path / "keys", f"{text}log: optional\n", KEY)
-    assert set(codes(judged(repository, policy=policy)).values()) == {"timestamp_required"}
-
-
-def test_one_key_under_two_names_is_one(repository: Path, tmp_path: Path) -> None:
-    text = "version: 1\nsigners:\n  a: {key: 0.pub}\n  b: {key: 1.pub}\n"
-    text += f"require: [a, b]\n{OPTIONAL}"
-    with pytest.raises(attest.PolicyFileError) as caught:
-        policy_file(tmp_path / "keys", text, KEY, KEY)
-    assert caught.value.code == "policy_impossible"
-    policy = policy_file(tmp_path / "keys", text, KEY, OTHER)
-    found = set(codes(judged(repository, policy=policy)).values())
-    assert found == {"certificate_identity_mismatch"}
-
-
-def test_a_policy_that_has_expired_decides_nothing(repository: Path, tmp_path: Path) -> None:
-    text = "version: 1\nexpires: 2026-01-01T00:00:00Z\nsigners:\n  k: {key: 0.pub}\nrequire: [k]\n"
-    policy = policy_file(tmp_path / "keys", text + OPTIONAL, KEY)
-    with pytest.raises(attest.PolicyFileError) as caught:
-        judged(repository, policy=policy, now=NOW + timedelta(days=1))
-    assert caught.value.code == "policy_expired"
 
 
 def test_errors_with_reports_reach_another_process(repository: Path) -> None:
