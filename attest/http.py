@@ -22,8 +22,6 @@ from attest.errors import NetworkError
 if TYPE_CHECKING:
     from urllib.request import HTTPRedirectHandler
 
-    from _typeshed import WriteableBuffer
-
 #: For connecting, and for each silence of the server after that.
 _SILENCE_SECONDS = 20.0
 _CHUNK = 65_536
@@ -203,7 +201,7 @@ class _Arriving(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+    def readinto(self, buffer: object, /) -> int | None:
         """Receive what there is.
 
         Raises:
@@ -215,7 +213,7 @@ class _Arriving(io.RawIOBase):
         if left > 0:
             self._sock.settimeout(min(self._silence, left))
             try:
-                return self._raw.readinto(buffer)
+                return self._raw.readinto(cast("memoryview", buffer))
             except TimeoutError:
                 if time.monotonic() < self._deadline:
                     raise
