@@ -6,9 +6,11 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from threading import Event
 
 from attest.api.sign import Options, Session
 from attest.api.signed import Signed
+from attest.errors import SigningError
 
 #: Services answer side by side, and public ones count requests: more is not faster there.
 THREADS = 8
@@ -29,6 +31,7 @@ def sign_each(
     *,
     options: Options,
     threads: int = THREADS,
+    stop: Event | None = None,
 ) -> Generator[Outcome, None, None]:
     """Sign targets at the same time; that some fail costs no other its signature.
 
@@ -40,6 +43,7 @@ def sign_each(
         targets: packs and files; each is signed alone.
         options: how.
         threads: how many are signed at the same time.
+        stop: once it is set nothing else is begun; what was not ends in `interrupted`.
 
     Returns:
         What became of each, in order, each as soon as it is known.
@@ -48,6 +52,8 @@ def sign_each(
 
     def one(target: str | os.PathLike[str]) -> Outcome:
         name = os.fspath(target)
+        if stop is not None and stop.is_set():
+            return Outcome(target=name, error=_interrupted())
         try:
             return Outcome(target=name, signed=session.sign(target, options=options))
         except Exception as error:  # noqa: BLE001 - whoever asked for many judges each
@@ -64,3 +70,11 @@ def sign_each(
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _interrupted() -> SigningError:
+    return SigningError(
+        "interrupted",
+        "the run was told to end, and what it had not begun is not signed",
+        hint="the same command with --resume signs the rest",
+    )

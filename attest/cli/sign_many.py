@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from threading import Event, Thread, current_thread, main_thread
 
 from attest.api.batch import Outcome, sign_each
 from attest.api.identity import SigningInstance
@@ -67,6 +69,11 @@ class Teller:
             self._stopped = known.code
 
     @property
+    def interrupted(self) -> bool:
+        """Whether targets were not begun because the run was told to end."""
+        return self._stopped == "interrupted"
+
+    @property
     def done(self) -> int:
         """How many targets were told of."""
         return self._counts.total()
@@ -111,24 +118,54 @@ def sign_named(
     if bundle is not None or len(named) == 1:
         _sign_together(session, named, options, bundle, teller, context)
         return teller.sum_up()
-    # Whatever is no target takes its place among the answers without having been tried.
-    outcomes = sign_each(
-        session, [item.name for item in named if item.error is None], options=options
-    )
-    with context.progress("signing") as progress, closing(outcomes):
-        for item in named:
-            outcome = Outcome(target=item.name, error=item.error)
-            outcome = outcome if item.error is not None else next(outcomes)
-            progress.hide()
-            if outcome.signed is not None:
-                teller.signed(outcome.signed)
-            elif outcome.error is not None:
-                teller.failed(item.name, outcome.error, stops=_stops(session, outcome.error))
-            progress(teller.done, len(named))
-    return teller.sum_up()
+    with context.progress("signing") as progress, _stopping(context) as stop:
+        # Whatever is no target takes its place among the answers without having been tried.
+        tried = [item.name for item in named if item.error is None]
+        with closing(sign_each(session, tried, options=options, stop=stop)) as outcomes:
+            for item in named:
+                outcome = Outcome(target=item.name, error=item.error)
+                outcome = outcome if item.error is not None else next(outcomes)
+                progress.hide()
+                if outcome.signed is not None:
+                    teller.signed(outcome.signed)
+                elif outcome.error is not None:
+                    teller.failed(item.name, outcome.error, stops=_stops(session, outcome.error))
+                progress(teller.done, len(named))
+    worst = teller.sum_up()
+    if teller.interrupted:
+        raise KeyboardInterrupt
+    return worst
+
+
+@contextmanager
+def _stopping(context: Context) -> Iterator[Event]:
+    """Have the first Ctrl-C, or signal to end, set an event: what was begun is finished."""
+    stop = Event()
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # see `attest.cli.main`; Windows has two of them
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # Those that are ignored stay so; and no other thread may say what signals do.
+    ends = [number for number in numbers if signal.getsignal(number) is signal.default_int_handler]
+    ends = ends if current_thread() is main_thread() else []
+
+    def on_signal(_number: int, _frame: object) -> None:
+        stop.set()
+        for number in ends:
+            signal.signal(number, signal.default_int_handler)
+        # From a thread, since what was interrupted may be in the middle of writing itself.
+        Thread(target=context.say, args=["ending when what was begun is finished"]).start()
+
+    for number in ends:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number in ends:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _stops(session: Session, error: Exception) -> bool:
+    if isinstance(error, AttestError) and error.code == "interrupted":
+        return True
     lost = session.signers.lost
     return lost is not None and isinstance(error, AttestError) and error.code == lost.code
 
