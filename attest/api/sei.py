@@ -96,7 +96,7 @@ def sign_artefact(
         SigningError: the key failed; nothing was written.
     """
     folder, place = Path(repository), PurePosixPath(path)
-    kept = _kept(folder, place, key)
+    kept = None if kind_of(place) is None else _kept(folder, place, key)
     if kept is not None:
         return kept
     return _signed(folder, sign_existing(folder, place, key), key)

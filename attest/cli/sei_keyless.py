@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
-from attest.errors import UsageError
+from attest.errors import AttestError, UsageError
 from attest.terminal import escape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from attest.api.sign import Session
+    from attest.api.signed import Signed
 
 _NEEDS_KEYLESS = ("identity_token", "device", "instance", "trust_config", "yes")
 
@@ -68,3 +71,21 @@ def keyless_session(args: argparse.Namespace, context: Context) -> Iterator[Sess
     instance = current(instance, places=context.places())
     with open_session(token=source, instance=instance, limits=context.settings.limits) as session:
         yield session
+
+
+def make_bundle(session: Session, file: Path) -> Signed:
+    """Sign an artefact's bytes, unless this identity's bundle of them stands already.
+
+    Args:
+        session: signs.
+        file: the artefact.
+
+    Raises:
+        AttestError: the codes of `Session.sign`.
+    """
+    try:
+        return session.sign(file)
+    except AttestError as error:
+        if error.code == "bundle_exists":
+            error.hint = "if nobody needs it any more, remove it and sign again"
+        raise

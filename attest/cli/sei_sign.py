@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attest.cli.context import Context
 from attest.cli.failure import internal_error, report_failure, report_unexpected
 from attest.cli.sei_key import add_key_options, opened_key
-from attest.cli.sei_keyless import add_keyless_options, keyless_session
+from attest.cli.sei_keyless import add_keyless_options, keyless_session, make_bundle
 from attest.errors import EXIT_OK, AttestError, UsageError
 from attest.report.json import error_to_json
 
@@ -104,7 +104,7 @@ def _sign(
     from attest.cli.sei_answer import tell_signed
 
     signed = sign_artefact(repository, path, key=key)
-    bundle = None if session is None else session.sign(repository / path)
+    bundle = None if session is None else make_bundle(session, repository / path)
     tell_signed(signed, bundle, public_point(key.public)[1], context)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
 from attest.cli.sei_key import add_key_options, opened_key
-from attest.cli.sei_keyless import add_keyless_options, keyless_session
+from attest.cli.sei_keyless import add_keyless_options, keyless_session, make_bundle
 from attest.errors import EXIT_OK, AttestError, MalformedEvidence, UsageError
 from attest.files import read_file
 from attest.strictjson import JSON, loads
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _bundle(session: Session, repository: Path, name: str, context: Context) -> Signed:
     try:
-        return session.sign(repository / name)
+        return make_bundle(session, repository / name)
     except AttestError:
         context.say(
             f"{escape(name)} is written and signed by the key; `attest sei sign --keyless`"

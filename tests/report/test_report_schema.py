@@ -122,10 +122,32 @@ def _not_logged(*, level2: bool) -> Callable[[dict[str, Any]], None]:
     return spoil
 
 
+def _artefact(**changes: object) -> Callable[[dict[str, Any]], None]:
+    """Make it the report of a `.sei` artefact that a key signed, under no root, and change that."""
+
+    def spoil(report: dict[str, Any]) -> None:
+        _signer(signed_at=[], log=None, level2=False, instance="")(report)
+        report["target"]["kind"] = "artefact"
+        report["trust"] = None
+        report["attestations"][0] |= changes
+
+    return spoil
+
+
+def _file_without_trust(report: dict[str, Any]) -> None:
+    _artefact()(report)
+    report["target"]["kind"] = "file"
+
+
+def _identity_without_trust(report: dict[str, Any]) -> None:
+    report["target"]["kind"] = "artefact"
+    report["trust"] = None
+
+
 @pytest.mark.parametrize(
     "change",
-    [_signer(), _signer(signed_at=[]), _not_logged(level2=False)],
-    ids=["key", "key without a time", "no log"],
+    [_signer(), _signer(signed_at=[]), _not_logged(level2=False), _artefact()],
+    ids=["key", "key without a time", "no log", "artefact"],
 )
 def test_a_report_may_tell_of_keys_and_of_no_log(change: Callable[[dict[str, Any]], None]) -> None:
     report = copy.deepcopy(PASSED)
@@ -221,6 +243,11 @@ def test_a_report_may_tell_of_sources(change: dict[str, Any]) -> None:
         _sources_missing,
         _source_with_a_broken_attestation,
         _integrity_with_sources,
+        _artefact(key_id=None),
+        _artefact(level2=True),
+        _artefact(status="fail"),
+        _file_without_trust,
+        _identity_without_trust,
         _lose,
         _nobody_signed,
         _failed_with_identity,

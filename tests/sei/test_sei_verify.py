@@ -143,7 +143,7 @@ def test_what_was_signed_with_another_key_as_ours_fails_and_is_not_passed_over(
     assert codes(either) == only(BUNDLE, "signature_invalid")
 
 
-def test_a_policy_that_forbids_others_forbids_strangers(repository: Path) -> None:
+def test_a_strangers_signature_stands_for_no_other(repository: Path) -> None:
     sign(repository, BUNDLE, STRANGER)
     assert codes(judged(repository)) == only(BUNDLE, "untrusted_key")
 
