@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attest.api.verify import no_verdict
 from attest.cli.context import Context
+from attest.cli.failure import report_failure
 from attest.cli.verify_answer import Form, Verification, write_document
 from attest.cli.verify_file import add_file_options, policy_file_of, refuse_signed_policy
 from attest.cli.verify_many import jobs_of, verify_many
@@ -17,6 +19,7 @@ from attest.cli.verify_thresholds import add_threshold_options, refuse_threshold
 from attest.cli.verify_trust import add_trust_options, refuse_trust_options, trust_of
 from attest.errors import AttestError, UsageError
 from attest.report.json import to_json
+from attest.report.model import Assurance, Report
 from attest.strictjson import JSON
 
 if TYPE_CHECKING:  # loaded only where a signature is checked
@@ -94,6 +97,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Verify every target and report on each; the exit code is the worst."""
+    try:
+        return _verified(args, context)
+    except AttestError as error:
+        return report_failure(error, context, _Unanswered(assurance=_asked(args)))
+
+
+def _verified(args: argparse.Namespace, context: Context) -> int:
     targets = Targets(words=args.targets, stdin=sys.stdin.buffer if sys.stdin else None)
     alone = targets.alone()
     if args.bundle is not None and alone is None:
@@ -134,17 +144,33 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return answer.exit_code
 
 
-def error_json(error: AttestError) -> JSON:
-    """The JSON report of a call that ended before any target was looked at."""
-    from attest.policy.model import Policy
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unanswered:
+    """Tells in a report's form of a call that ended before any target was looked at."""
 
-    return to_json(no_verdict("", Policy.unsafe_any_identity(), error))
+    assurance: Assurance
+
+    def error_json(self, error: AttestError) -> JSON:
+        """The JSON report."""
+        return to_json(self._report(error))
+
+    def error_document(self, error: AttestError, context: Context) -> None:
+        """Write the document of another kind."""
+        from attest.report.outcome import outcome_of
+
+        write_document([outcome_of(self._report(error))], context.settings.output, context)
+
+    def _report(self, error: AttestError) -> Report:
+        return replace(no_verdict("", None, error), assurance=self.assurance)
 
 
-def error_document(error: AttestError, context: Context) -> None:
-    """Write the document of a call that ended before any target was looked at."""
-    from attest.policy.model import Policy
-    from attest.report.outcome import outcome_of
+def _asked(args: argparse.Namespace) -> Assurance:
+    """What the options ask for, whether or not they can be met."""
+    if args.integrity_only:
+        return "integrity"
+    return "any_identity" if args.unsafe_any_identity else "identity"
 
-    report = no_verdict("", Policy.unsafe_any_identity(), error)
-    write_document([outcome_of(report)], context.settings.output, context)
+
+#: Of calls whose options could not be read.
+error_json = _Unanswered(assurance="identity").error_json
+error_document = _Unanswered(assurance="identity").error_document
