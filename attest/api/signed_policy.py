@@ -73,7 +73,8 @@ def load_signed_policy(
     edition = Edition(
         identity=signer.identity,
         issuer=signer.issuer,
-        name=path.name,
+        file=path,
+        description=policy.description,
         sandbox=signer.root.sandbox,
         serial=policy.serial or 0,
         sha256=hashlib.sha256(data).digest(),

@@ -29,7 +29,8 @@ require: [ana]
 EDITION = Edition(
     identity="ana@acme.example",
     issuer=ISSUER,
-    name="policy.yaml",
+    file=Path("/acme/policy.yaml"),
+    description="Releases of acme",
     sandbox=False,
     serial=3,
     sha256=b"3" * 32,
@@ -138,7 +139,8 @@ def test_no_edition_goes_back(
     [
         replace(EDITION, identity="bo@acme.example"),
         replace(EDITION, issuer="https://issuer.example"),
-        replace(EDITION, name="other.yaml"),
+        replace(EDITION, file=Path("/other/policy.yaml"), description="Releases of other"),
+        replace(EDITION, file=Path("/other/policy.yaml"), description=None),
         replace(EDITION, sandbox=True),
     ],
 )
@@ -149,13 +151,68 @@ def test_each_policy_of_each_signer_is_remembered_apart(tmp_path: Path, other: E
         advance(replace(EDITION, serial=2), folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        # A copy elsewhere, under another name; and another description in its place.
+        (EDITION, replace(EDITION, file=Path("/elsewhere/copy.yaml"))),
+        (EDITION, replace(EDITION, description="Another")),
+        (EDITION, replace(EDITION, description=None)),
+        # Without a description, a file of that name is that policy.
+        (
+            replace(EDITION, description=None),
+            replace(EDITION, file=Path("/elsewhere/policy.yaml"), description=""),
+        ),
+    ],
+)
+def test_an_old_edition_is_old_in_its_place_and_by_its_description(
+    tmp_path: Path, newer: Edition, older: Edition
+) -> None:
+    advance(newer, folder=tmp_path)
+    with pytest.raises(PolicyFileError, match="policy_rollback"):
+        advance(replace(older, serial=2), folder=tmp_path)
+    advance(replace(older, serial=4), folder=tmp_path)
+    with pytest.raises(PolicyFileError, match="policy_rollback"):
+        advance(replace(older, serial=3), folder=tmp_path)
+
+
+def test_a_place_is_the_same_from_whatever_folder_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    absolute = replace(EDITION, file=tmp_path / "policy.yaml")
+    advance(absolute, folder=tmp_path / "state")
+    relative = replace(EDITION, file=Path("policy.yaml"), description="Another", serial=2)
+    with pytest.raises(PolicyFileError, match="policy_rollback"):
+        advance(relative, folder=tmp_path / "state")
+
+
+def test_what_one_memory_refuses_the_other_does_not_learn(tmp_path: Path) -> None:
+    advance(EDITION, folder=tmp_path)
+    elsewhere = replace(EDITION, description="Another", serial=2)
+    with pytest.raises(PolicyFileError, match="policy_rollback"):
+        advance(elsewhere, folder=tmp_path)
+    advance(replace(elsewhere, file=Path("/other/policy.yaml"), serial=1), folder=tmp_path)
+
+
 @pytest.mark.parametrize("data", [b"", b"3", b"-1 " + b"0" * 64 + b"\n", b"3 " + b"0" * 63 + b"\n"])
 def test_a_memory_that_was_changed_is_no_memory(tmp_path: Path, data: bytes) -> None:
     advance(EDITION, folder=tmp_path)
-    (file,) = tmp_path.iterdir()
-    file.write_bytes(data)
-    with pytest.raises(UsageError, match="state_corrupt"):
-        advance(replace(EDITION, serial=9), folder=tmp_path)
+    files = list(tmp_path.glob("*.edition"))
+    assert len(files) == 2
+    for file in files:
+        kept = file.read_bytes()
+        file.write_bytes(data)
+        with pytest.raises(UsageError, match="state_corrupt"):
+            advance(replace(EDITION, serial=9), folder=tmp_path)
+        file.write_bytes(kept)
+
+
+def test_a_long_description_is_remembered_too(tmp_path: Path) -> None:
+    longest = replace(EDITION, description="\u20ac" * 4_096)
+    advance(longest, folder=tmp_path)
+    with pytest.raises(PolicyFileError, match="policy_rollback"):
+        advance(replace(longest, file=Path("/elsewhere/x.yaml"), serial=2), folder=tmp_path)
 
 
 def test_where_nothing_can_be_remembered_nothing_is_used(tmp_path: Path) -> None:
