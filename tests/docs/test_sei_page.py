@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_the_page_does_what_it_says(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     examples = blocks(PAGE, "python")
     assert len(examples) == 1
     run_examples(examples, PAGE.name)
+
+
+def test_what_the_table_names_is_there() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [line.split("|")[2:5] for line in text.splitlines() if line.count("`test_sei_") >= 2]
+    assert len(rows) >= 18
+    for held, *shown in rows:
+        for name in re.findall(r"`([^`]+)`", held):
+            module, _, function = name.rpartition(".")
+            assert callable(getattr(import_module(module), function)), name
+        for cell in shown:
+            tests = re.findall(r"`(\w+)::(\w+)`", cell)
+            assert tests, cell
+            for module, test in tests:
+                source = (ROOT / "tests" / "sei" / f"{module}.py").read_text(encoding="utf-8")
+                assert f"\ndef {test}(" in source, f"{module}::{test}"
 
 
 def test_both_means_both(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
