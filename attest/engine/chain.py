@@ -24,6 +24,11 @@ from cryptography.x509.verification import (
 from attest.errors import MalformedEvidence, Untrusted, VerificationFailed
 from attest.trust.root import Authority
 
+#: Certificates, timestamps have a few kB; what is padded to more is not kept in memory.
+USUAL_BYTES = 65_536
+#: One certificate signs many things in a row. What is kept of one was found by the same function
+#: of the same bytes under the same authorities; failures are not kept.
+_LEAVES = 4
 _RULE = "R-085"
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _LEAF_CRITICAL = frozenset(
@@ -58,6 +63,11 @@ def load_leaf(der: bytes) -> x509.Certificate:
     Raises:
         MalformedEvidence: `invalid_certificate`.
     """
+    return _loaded(der) if len(der) <= USUAL_BYTES else _loaded.__wrapped__(der)
+
+
+@lru_cache(maxsize=_LEAVES)
+def _loaded(der: bytes) -> x509.Certificate:
     try:
         leaf = x509.load_der_x509_certificate(der)
         # All of these are parsed when first asked for: what is broken fails here, not later.
@@ -128,7 +138,7 @@ def verify_chain(
         try:
             issuer = _verified_issuer(authority)
             _check_windows(leaf, authority, times)
-            _build_path(leaf, issuer, min(times))
+            _build_path(leaf, issuer)
         except VerificationFailed as error:
             failure = failure or error
         else:
@@ -238,7 +248,11 @@ def _check_windows(leaf: x509.Certificate, authority: Authority, times: Sequence
             raise _bad_chain(f"the CA was not valid at {time:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _build_path(leaf: x509.Certificate, issuer: VerifiedIssuer, time: datetime) -> None:
+@lru_cache(maxsize=_LEAVES)
+def _build_path(leaf: x509.Certificate, issuer: VerifiedIssuer) -> None:
+    # `_check_windows` has found a time inside both windows, so this one is: nothing else in a path
+    # depends on the time.
+    time = max(item.not_valid_before_utc for item in (leaf, issuer.certificate))
     try:
         issuer.paths.time(time).build_client_verifier().verify(leaf, [])
     except (VerificationError, x509.UnsupportedGeneralNameType) as error:

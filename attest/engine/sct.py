@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
@@ -34,6 +35,26 @@ def verify_scts(
 
     Source: RFC 6962, section 3.2.
     """
+    scts, promised = _promises(leaf, issuer, tuple(ct_logs))
+    if promised >= minimum:
+        return promised
+    if not scts:
+        raise VerificationFailed(
+            "missing_sct", "the certificate has no SCT", where="certificate", rule=_RULE
+        )
+    raise Untrusted(
+        "untrusted_sct",
+        f"{scts} SCTs, {promised} by CT logs of the trusted root, {minimum} needed",
+        where="certificate",
+        rule=_RULE,
+    )
+
+
+@lru_cache(maxsize=4)  # one certificate signs many things in a row
+def _promises(
+    leaf: x509.Certificate, issuer: VerifiedIssuer, ct_logs: tuple[Log, ...]
+) -> tuple[int, int]:
+    """How many SCTs there are, and of how many logs those are that verified."""
     promised: set[bytes] = set()
     scts = _embedded(leaf)
     for sct in scts:
@@ -42,18 +63,7 @@ def verify_scts(
             continue  # unknown counts for nothing
         _verify(sct, leaf, issuer, logs)
         promised.add(sct.log_id)
-    if len(promised) >= minimum:
-        return len(promised)
-    if not scts:
-        raise VerificationFailed(
-            "missing_sct", "the certificate has no SCT", where="certificate", rule=_RULE
-        )
-    raise Untrusted(
-        "untrusted_sct",
-        f"{len(scts)} SCTs, {len(promised)} by CT logs of the trusted root, {minimum} needed",
-        where="certificate",
-        rule=_RULE,
-    )
+    return len(scts), len(promised)
 
 
 def _embedded(leaf: x509.Certificate) -> list[SignedCertificateTimestamp]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest.errors import MalformedEvidence, Untrusted, VerificationFailed
+from attest.engine.chain import USUAL_BYTES
+from attest.errors import AttestError, MalformedEvidence, Untrusted, VerificationFailed
 from attest.trust.root import Authority
 from attest.verified import VerifiedTime
 
@@ -39,37 +40,46 @@ def verify_timestamp(
 
     Source: RFC 3161, section 2.4.2.
     """
-    response, time = _decode(data, where)
+    verify = _verified if len(data) <= USUAL_BYTES else _verified.__wrapped__
+    try:
+        return verify(data, signature, tuple(authorities))
+    except AttestError as error:
+        error.where = where
+        raise
+
+
+# Whoever signs verifies a timestamp before anything is logged, and again within the bundle. What
+# is kept here was found by this very function of these very bytes, and errors are not kept.
+@lru_cache(maxsize=64)
+def _verified(
+    data: bytes, signature: bytes, authorities: tuple[Authority, ...]
+) -> tuple[VerifiedTime, str]:
+    response, time = _decode(data)
     failure: VerificationFailed | None = None
-    for authority in _named(response, authorities, where):
+    for authority in _named(response, authorities):
         try:
-            return _verify(response, time, signature, authority, where), authority.operator
+            return _verify(response, time, signature, authority), authority.operator
         except VerificationFailed as error:
             failure = failure or error
     raise failure or Untrusted(
-        "untrusted_timestamp",
-        "signed by no timestamp authority of the trusted root",
-        where=where,
-        rule=_RULE,
+        "untrusted_timestamp", "signed by no timestamp authority of the trusted root", rule=_RULE
     )
 
 
-def _decode(data: bytes, where: str) -> tuple[TimeStampResponse, datetime]:
+def _decode(data: bytes) -> tuple[TimeStampResponse, datetime]:
     from rfc3161_client import decode_timestamp_response
 
     try:
         response = decode_timestamp_response(data)
         canonical, time = response.as_bytes(), response.tst_info.gen_time
     except ValueError as error:
-        raise _malformed(f"cannot be read: {error}", where) from None
+        raise _malformed(f"cannot be read: {error}") from None
     if canonical != data:
-        raise _malformed("is not in DER form", where)
+        raise _malformed("is not in DER form")
     return response, time
 
 
-def _named(
-    response: TimeStampResponse, authorities: Sequence[Authority], where: str
-) -> list[Authority]:
+def _named(response: TimeStampResponse, authorities: Sequence[Authority]) -> list[Authority]:
     """The authorities that a timestamp names as its signer, by issuer and serial or certificate."""
     signed = response.signed_data
     try:
@@ -78,13 +88,13 @@ def _named(
     # Names are parsed here, and have no common error: ValueError, TypeError, KeyError, and
     # warnings where a filter raises them.
     except Exception as error:  # noqa: BLE001
-        raise _malformed(f"its signer cannot be read: {error}", where) from None
+        raise _malformed(f"its signer cannot be read: {error}") from None
     if len(signers) != 1:
-        raise _malformed("needs exactly one signer", where)
+        raise _malformed("needs exactly one signer")
     version, *signer = signers[0]
     # No signature covers these two; each has one right value (RFC 5652, sections 5.1 and 5.3).
     if (signed.version, version) != (3, 1):
-        raise _malformed("has CMS versions other than 3 and 1", where)
+        raise _malformed("has CMS versions other than 3 and 1")
     return [
         authority
         for authority in authorities
@@ -94,16 +104,12 @@ def _named(
     ]
 
 
-def _malformed(message: str, where: str) -> MalformedEvidence:
-    return MalformedEvidence("malformed_timestamp", message, where=where, rule=_RULE)
+def _malformed(message: str) -> MalformedEvidence:
+    return MalformedEvidence("malformed_timestamp", message, rule=_RULE)
 
 
 def _verify(
-    response: TimeStampResponse,
-    time: datetime,
-    signature: bytes,
-    authority: Authority,
-    where: str,
+    response: TimeStampResponse, time: datetime, signature: bytes, authority: Authority
 ) -> VerifiedTime:
     verifier = _verifier(authority)
     try:
@@ -113,7 +119,7 @@ def _verify(
     # Its own VerificationError, and whatever embedded certificates make their parser raise.
     except Exception as error:  # noqa: BLE001
         raise VerificationFailed(
-            "invalid_timestamp", f"does not verify: {error}", where=where, rule=_RULE
+            "invalid_timestamp", f"does not verify: {error}", rule=_RULE
         ) from None
     certificates_valid = all(
         item.not_valid_before_utc <= time <= item.not_valid_after_utc
@@ -123,7 +129,6 @@ def _verify(
         raise VerificationFailed(
             "invalid_timestamp",
             f"its authority was not valid at {time:%Y-%m-%dT%H:%M:%SZ}",
-            where=where,
             rule=_RULE,
         )
     return VerifiedTime(time=time, source="tsa", authority=authority.uri)
