@@ -65,9 +65,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     from attest.api.sei import public_point, write_artefact
     from attest.cli.sei_answer import tell_signed
 
-    payload = _payload(args.payload, context.settings.limits)
     if args.payload == "-" and "-" in (args.identity_token, args.key):
         raise UsageError("invalid_usage", "standard input is the payload already")
+    payload = _payload(args.payload, context.settings.limits)
     with keyless_session(args, context) as session, opened_key(args, context) as key:
         signed = write_artefact(
             args.repo,
