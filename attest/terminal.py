@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self, TextIO, TypeAlias
 
 When: TypeAlias = Literal["auto", "always", "never"]
@@ -46,6 +47,27 @@ def escape(text: str, *, limit: int = 500) -> str:
         pieces.append(piece)
         size += len(piece)
     return "".join(pieces)
+
+
+def shell_command(words: Sequence[str]) -> str:
+    r"""A command on one line that is as harmless to show as escaped text, and can be run.
+
+    A word with characters that are not shown as they are is made by `printf`, which every POSIX
+    shell has. None can be given a word that ends in a line break so.
+
+    Args:
+        words: the command and its arguments.
+    """
+    import shlex
+
+    return " ".join(shlex.quote(word) if _harmless(word) else _printf(word) for word in words)
+
+
+def _printf(word: str) -> str:
+    plain = frozenset(range(0x20, 0x7F)) - frozenset(b"%'\\")
+    made = (chr(byte) if byte in plain else f"\\{byte:03o}" for byte in os.fsencode(word))
+    # `--`, since the word may look like an option.
+    return f"\"$(printf -- '{''.join(made)}')\""
 
 
 def _harmless(text: str) -> bool:

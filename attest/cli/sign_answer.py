@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from collections.abc import Sequence
 
 from attest.api.identity import SigningInstance
@@ -15,9 +14,7 @@ from attest.errors import AttestError
 from attest.report.json import error_to_json
 from attest.report.model import utc
 from attest.strictjson import JSON
-from attest.terminal import escape
-
-_LONGEST_COMMAND = 20_000
+from attest.terminal import escape, shell_command
 
 
 def verify_commands(
@@ -25,7 +22,8 @@ def verify_commands(
 ) -> list[str]:
     """The commands with which a consumer verifies what was signed, one for each subject.
 
-    None after a dry run, and where only a policy file can accept what was signed.
+    None after a dry run, where only a policy file can accept what was signed, and where a name
+    ends in a line break, which no shell takes from another command.
 
     Args:
         signed: what was.
@@ -39,16 +37,17 @@ def verify_commands(
     if signed.kind != "pack" and attestation.statement is not None:
         words = ["--predicate-type", attestation.statement.predicate_type, *words]
     bundle = _portable(os.fspath(signed.path))
-    return [
-        shlex.join(
-            [
-                *("attest", "verify", _portable(subject.name)),
-                *([] if _is_beside(signed, subject.name) else ["--bundle", bundle]),
-                *words,
-            ]
-        )
+    commands = [
+        [
+            *("attest", "verify", _portable(subject.name)),
+            *([] if _is_beside(signed, subject.name) else ["--bundle", bundle]),
+            *words,
+        ]
         for subject in signed.subjects
     ]
+    if any(word.endswith("\n") for command in commands for word in command):
+        return []
+    return [shell_command(command) for command in commands]
 
 
 def _is_beside(signed: Signed, name: str) -> bool:
@@ -98,7 +97,7 @@ def as_text(signed: Signed, commands: Sequence[str], args: argparse.Namespace) -
     lines += sign_key.closing_lines(signed, args)
     if commands:
         lines.append("to verify it:")
-        lines += [f"  {escape(command, limit=_LONGEST_COMMAND)}" for command in commands]
+        lines += [f"  {command}" for command in commands]
     return "\n".join(lines)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from attest.cli.context import Context
 from attest.cli.identity import at_terminal, require_consent
 from attest.cli.passphrase import add_option, passphrase_source
 from attest.errors import UsageError
-from attest.terminal import escape
+from attest.terminal import escape, shell_command
 
 #: What tells whose identity signs, and so does not go with a key.
 _OF_IDENTITIES = ("identity_token", "device")
@@ -113,11 +112,11 @@ def closing_lines(signed: Signed, args: argparse.Namespace) -> list[str]:
         return [f"{what}: it verifies only under a policy file that says {missing}"]
     public = _public_file(args)
     if args.key is None:  # what was kept is completed without the key
-        return [f"those who verify it need the public half of this key, here {public}"]
+        return [f"those who verify it need the public half of this key, here {escape(public)}"]
     if Path(public).is_file():
         return []
-    words = ["attest", "key", "public", args.key]
-    return [f"for those who verify it:\n  {escape(shlex.join(words))} > {shlex.quote(public)}"]
+    made = shell_command(["attest", "key", "public", args.key])
+    return [f"for those who verify it:\n  {made} > {shell_command([public])}"]
 
 
 def unproven(signed: Signed) -> str | None:

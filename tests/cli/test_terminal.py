@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest.terminal import When, escape, paint, wants_color
+from attest.terminal import When, escape, paint, shell_command, wants_color
 
 ANY = st.text(alphabet=st.characters(exclude_categories=()))
 NASTY = st.text(alphabet="\\nx01au{}\n\r\t\x1b\x07\x9b\u202e\u2066\u200b\ufeff\ud800…'\"é漢 ")
@@ -34,6 +37,21 @@ def test_what_comes_out_has_only_characters_that_are_seen(text: str) -> None:
 @given(ANY | NASTY)
 def test_it_can_be_read_back(text: str) -> None:
     assert unescape(escape(text, limit=10 * len(text) + 1)) == text
+
+
+@given(st.lists(ANY | NASTY, max_size=3))
+def test_a_command_has_only_characters_that_are_seen(words: list[str]) -> None:
+    words = [word.encode(errors="surrogatepass").decode(errors="surrogateescape") for word in words]
+    shown = shell_command(words)
+    assert escape(shown.replace("\\", ""), limit=10_000) == shown.replace("\\", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell is that of POSIX")
+def test_a_shell_reads_every_byte_of_a_command_back() -> None:
+    words = [os.fsdecode(b"a%c'b" % byte) for byte in range(1, 256)]
+    command = shell_command(["printf", "%s\\0", *words])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=True)
+    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words]
 
 
 @given(ANY | NASTY, st.integers(min_value=1, max_value=60))
