@@ -20,6 +20,7 @@ from attest.oidc import IdentityToken
 from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
 from attest.signing.instance import Kind, SigningInstance
+from attest.trust import root
 
 TYPE = "https://acme.example/tested/v1"
 
@@ -115,6 +116,27 @@ def test_an_instance_that_has_a_name_is_named(
     known = replace(instance, kind=kind, name=name)
     (command,) = verify_commands(signed, known, Namespace(key=None))
     assert shlex.split(command)[-2:] == options
+
+
+def test_the_command_for_a_registered_instance_verifies(
+    sandbox: Sandbox, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sandboxes cannot be registered; this one does not look like one from here on.
+    monkeypatch.setattr(root, "SANDBOX_ORGANIZATION", "another marker")
+    home = {"HOME": environ["HOME"]}
+    added = run("trust", "add", "acme", str(sandbox.trust_config), environ=home)
+    assert added.code == 0, added.err
+    for target in ("a.txt", "e.epack"):
+        signed = run("sign", target, "--instance", "acme", environ=environ)
+        assert signed.code == 0, signed.err
+        (command,) = printed(signed.out)
+        assert command[-2:] == ["--instance", "acme"]
+        verified = run(*command, environ=home)
+        assert verified.code == 0, verified.err
+        assert run(*[word.replace("ana@", "eve@") for word in command], environ=home).code == 1
+    assert run("trust", "remove", "acme", environ=home).code == 0
+    forgotten = run("verify", "a.txt", "--unsafe-any-identity", "--instance", "acme", environ=home)
+    assert "unknown_instance" in forgotten.err
 
 
 def test_the_command_for_a_key_verifies(sandbox: Sandbox, environ: dict[str, str]) -> None:
