@@ -100,10 +100,18 @@ def state(
     Raises:
         UsageError: `invalid_statement`; two of the names are the same.
     """
-    names = [name for name, _ in subjects]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise _invalid("names two subjects the same: nobody could tell them apart", twice)
+    seen: set[str] = set()
+    for name, _ in subjects:
+        if name in seen:
+            raise UsageError(
+                "invalid_statement",
+                "two of the targets have this name, and a statement names files without folders:"
+                " nobody could tell them apart",
+                where=name,
+                hint="leave --bundle out, so that each has a statement of its own; or name them as"
+                " you want in a statement that you give with --statement",
+            )
+        seen.add(name)
     try:
         payload = file_statement(subjects, predicate_type=predicate.type, predicate=predicate.value)
     except MalformedEvidence as error:
