@@ -152,7 +152,8 @@ def examine_artefacts(
     try:
         walked = walk(folder, limits=limits)
     except MalformedEvidence as error:
-        yield report_of_folder(assurance_of(policy), error)
+        report = report_of_folder(assurance_of(policy), error)
+        yield replace(report, warnings=tuple(warnings))
         return
     judge: Judge | None = None
     reads_bundles = reads_bundles and policy is not None

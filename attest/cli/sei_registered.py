@@ -47,6 +47,16 @@ def registered_policy(repository: Path, context: Context) -> Policy | None:
 
 def is_inside(path: Path, repository: Path) -> bool:
     """Whether a path, links followed, lies in a repository or the git work tree around it."""
-    top = repository.resolve()
+    # Not `resolve`, which ends in an error of its own where links lead to themselves.
+    top = Path(os.path.realpath(repository))
     whole = next((one for one in (top, *top.parents) if os.path.lexists(one / ".git")), top)
-    return path.resolve().is_relative_to(whole)
+    real = Path(os.path.realpath(path))
+    # The same folder may have several spellings: by case on some systems, or mounted twice.
+    return any(_is_same(one, whole) for one in (real, *real.parents))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return one == other

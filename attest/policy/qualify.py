@@ -27,7 +27,7 @@ from attest.policy.rules import (
     StreamRule,
     Window,
 )
-from attest.policy.times import MAX_FUTURE, earliest, latest, made, utc
+from attest.policy.times import MAX_FUTURE, Proven, earliest, is_untimed_key, latest, made, utc
 from attest.verified import KeyIdentity, VerifiedAttestation
 
 
@@ -349,7 +349,7 @@ class Qualification:
                     field="signed at",
                     passes=self._where(lambda item: self._is_until(item, last)),
                     asked=(f"not after {utc(last)}",),
-                    actual=lambda self, at: utc(self._clock(self._all[at], earliest)),
+                    actual=lambda self, at: self._told(self._all[at], earliest),
                 )
             )
         if first is not None:
@@ -359,7 +359,7 @@ class Qualification:
                     field="signed at",
                     passes=self._where(lambda item: self._is_from(item, first)),
                     asked=(f"not before {utc(first)}",),
-                    actual=lambda self, at: utc(self._clock(self._all[at], self._made)),
+                    actual=lambda self, at: self._told(self._all[at], self._made),
                 )
             )
         return conditions
@@ -372,16 +372,16 @@ class Qualification:
         time = self._clock(attestation, self._made)
         return time is not None and time >= first
 
-    def _clock(
-        self,
-        attestation: VerifiedAttestation,
-        proven: Callable[[VerifiedAttestation], datetime | None],
-    ) -> datetime | None:
+    def _is_timeless(self, attestation: VerifiedAttestation) -> bool:
+        return self._evidence.timeless and is_untimed_key(attestation)
+
+    def _clock(self, attestation: VerifiedAttestation, proven: Proven) -> datetime | None:
         """The time by which a window is judged: what is proven, or now where nothing can be."""
-        by_key = isinstance(attestation.signer, KeyIdentity)
-        if self._evidence.timeless and by_key and not attestation.times:
-            return self._now
-        return proven(attestation)
+        return self._now if self._is_timeless(attestation) else proven(attestation)
+
+    def _told(self, attestation: VerifiedAttestation, proven: Proven) -> str | None:
+        time = utc(self._clock(attestation, proven))
+        return f"{time}, which is now: it has no time" if self._is_timeless(attestation) else time
 
     def _made(self, attestation: VerifiedAttestation) -> datetime | None:
         return made(attestation, self._evidence.generated_at)

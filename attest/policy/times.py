@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from attest.verified import KeyIdentity, VerifiedAttestation
 
+#: What is proven of when an attestation was made.
+Proven: TypeAlias = Callable[[VerifiedAttestation], datetime | None]
 #: A verified time further ahead than clocks drift means that one of them is wrong.
 MAX_FUTURE = timedelta(minutes=5)
 
@@ -34,6 +38,11 @@ def made(attestation: VerifiedAttestation, generated_at: datetime | None) -> dat
     if time is None or not isinstance(attestation.signer, KeyIdentity):
         return time
     return generated_at if generated_at is not None and generated_at <= time else None
+
+
+def is_untimed_key(attestation: VerifiedAttestation) -> bool:
+    """Whether a key signed, and nothing proves when."""
+    return isinstance(attestation.signer, KeyIdentity) and not attestation.times
 
 
 def utc(time: datetime | None) -> str | None:

@@ -170,6 +170,12 @@ def test_a_link_out_of_the_repository_makes_no_configuration_either(desk: Desk) 
 
 
 @POSIX
+def test_a_link_that_leads_to_itself_registers_nothing(desk: Desk) -> None:
+    (desk.config / "sei-policy.yaml").symlink_to(desk.config / "sei-policy.yaml")
+    assert desk.code_of() == (2, "unreadable_file")
+
+
+@POSIX
 def test_a_repository_reached_by_a_link_is_the_same(desk: Desk) -> None:
     desk.register(desk.repository / "attest")
     desk.environ["XDG_CONFIG_HOME"] = str(desk.repository)

@@ -62,6 +62,13 @@ def test_a_keys_window_is_judged_by_the_clock(rules: PolicyFile, code: str | Non
     assert code_of(rules, UNTIMED) == code
 
 
+def test_a_refusal_says_that_it_is_the_time_of_now() -> None:
+    rules = rules_of(last=NOW - SECOND)
+    decision = decide(rules, [UNTIMED], evidence=TIMELESS, skipped=0, now=NOW)
+    (result,) = decision.requirements
+    assert "found: 2026-11-21T12:00:00Z, which is now: it has no time" in " ".join(result.why)
+
+
 @pytest.mark.parametrize("window", [{"first": NOW - HOUR}, {"last": NOW + HOUR}])
 def test_in_no_other_format_does_a_missing_time_pass(window: dict[str, datetime]) -> None:
     assert code_of(rules_of(**window), UNTIMED, evidence=Evidence()) is not None
