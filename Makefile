@@ -20,8 +20,8 @@ test: lint
 test-full: lint
 	@$(PYTEST) -m "not extra"
 
-# What needs another language's tools (Go, Node), a browser or an HSM; here a skipped test is a
-# failed one.
+# What needs another language's tools (Go, Node), a browser, an HSM or the clients of clouds; here a
+# skipped test is a failed one.
 test-extra: $(READY)
 	@$(PYTEST) -m extra --no-skips
 
