@@ -228,16 +228,15 @@ class _Arriving(io.RawIOBase):
 @contextmanager
 def told(where: str) -> Iterator[None]:
     """Tell of a failure in our own words: a library's message may hold the whole URL."""
-    from urllib.error import HTTPError, URLError
-
     try:
         yield
-    except HTTPError:  # an answer, which happens to be an OSError too
-        raise
-    except URLError as error:
-        cause = error.reason if isinstance(error.reason, OSError) else error
-        raise _failure(cause, where) from None
     except (OSError, HTTPException) as error:
+        from urllib.error import HTTPError, URLError
+
+        if isinstance(error, HTTPError):  # an answer, which happens to be an OSError too
+            raise
+        if isinstance(error, URLError) and isinstance(error.reason, OSError):
+            error = error.reason
         raise _failure(error, where) from None
 
 

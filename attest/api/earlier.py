@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attest.api.target import read_bundle
 from attest.api.trusted import Trusted
@@ -13,10 +14,10 @@ from attest.bundle import parse_bundle
 from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import AttestError, MalformedEvidence, SigningError, Untrusted
 from attest.limits import Limits
-from attest.pack.carried import carried
-from attest.pack.manifest import ATTESTATION_SUFFIX, ATTESTATIONS
-from attest.pack.reader import Pack
 from attest.verified import VerifiedAttestation
+
+if TYPE_CHECKING:  # who signs files needs nothing of packs
+    from attest.pack.reader import Pack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,8 @@ def in_pack(pack: Pack, trusted: Trusted, limits: Limits) -> Mapping[str, Verifi
         MalformedEvidence, VerificationFailed: one of them would fail the pack, whoever signs it
             now; `where` names it.
     """
+    from attest.pack.carried import carried
+
     verified: dict[str, VerifiedAttestation] = {}
     for name in pack.attestation_names:
         found = _verified(name, pack.read_attestation(name), pack.manifest_digest, trusted, limits)
@@ -145,6 +148,8 @@ def entry_name(subject: str, taken: Collection[str]) -> str:
 
     Source: Evidence Pack, "Attestation file naming"; design, section 10.
     """
+    from attest.pack.manifest import ATTESTATION_SUFFIX, ATTESTATIONS
+
     digits = hashlib.sha256(subject.encode("utf-8")).hexdigest()
     for length in range(8, len(digits) + 1, 8):
         name = f"{ATTESTATIONS}{digits[:length]}{ATTESTATION_SUFFIX}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from attest.errors import SigningError, TrustError
-from attest.signing.device import DeviceCode
 from attest.signing.identity import Login, Person, TokenSource, choose_login, find_source
 from attest.signing.instance import (
     PUBLIC_INSTANCES,
@@ -17,6 +16,9 @@ from attest.signing.instance import (
 )
 from attest.trust.known import Places
 from attest.trust.registry import Registry
+
+if TYPE_CHECKING:  # who has a token logs in nowhere
+    from attest.signing.device import DeviceCode  # noqa: TC004 - exported to who annotates with it
 
 __all__ = [
     "DeviceCode",

@@ -14,7 +14,6 @@ from attest.api.earlier import Identity
 from attest.api.key_signers import UsedKey, open_key_signers
 from attest.api.ready_statement import Predicate, ReadyStatement, read_statement, state
 from attest.api.sign_file import FileTask, ReadTarget, bundle_for
-from attest.api.sign_pack import PackTask
 from attest.api.signed import Signed
 from attest.api.signers import Signers, open_keyless
 from attest.api.target import NamedTarget, name_target
@@ -24,14 +23,15 @@ from attest.engine.content import ArtifactContent, PackContent
 from attest.errors import AttestError, SigningError, UsageError
 from attest.limits import DEFAULT_LIMITS, Limits
 from attest.oidc import IdentityToken
-from attest.pack.integrity import Progress
 from attest.signing.identity import TokenSource
 from attest.signing.instance import SigningInstance
 from attest.signing.work import Content, SignedWork
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation
 
-if TYPE_CHECKING:  # who signs with an identity needs none of it
+if TYPE_CHECKING:  # who signs files with an identity needs none of it
+    from attest.api.sign_pack import PackTask
+    from attest.pack.integrity import Progress
     from attest.signing.keyed import SigningKey
 
 __all__ = [
@@ -299,6 +299,8 @@ class Session:
         *,
         stated: bool,
     ) -> PackTask:
+        from attest.api.sign_pack import PackTask
+
         if stated or len(named) > 1:
             raise UsageError("invalid_usage", "a pack is signed with the statement of packs")
         if out is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from typing import TYPE_CHECKING
 
 from attest.api.consent import Consents
 from attest.api.identity import (
-    DeviceCode,
     SigningInstance,
     TokenSource,
     find_identity,
@@ -18,6 +18,9 @@ from attest.api.identity import (
 from attest.cli.context import Context
 from attest.errors import AttestError, SigningError
 from attest.terminal import escape
+
+if TYPE_CHECKING:
+    from attest.api.identity import DeviceCode
 
 _WHAT_BECOMES_PUBLIC = """\
 Signing with {instance} writes into a public log, which anyone can read and nobody can delete from:

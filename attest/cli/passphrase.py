@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from attest.api.key import Passphrase, is_shared
 from attest.cli.context import Context
 from attest.errors import UsageError
 from attest.files import read_file
 from attest.terminal import escape
+
+if TYPE_CHECKING:  # an option alone needs no keys
+    from attest.api.key import Passphrase
 
 VARIABLE = "ATTEST_KEY_PASSPHRASE"
 _LONGEST = 1024
@@ -72,6 +75,8 @@ def _found(file: str | None, context: Context, *, what: str, twice: bool) -> byt
 
 
 def _from_file(file: str, context: Context) -> bytes:
+    from attest.api.key import is_shared
+
     if is_shared(file):
         context.say(f"warning: {escape(file)}: other users may read this passphrase (chmod 600)")
     data = read_file(file, limit=_LONGEST)
