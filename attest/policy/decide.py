@@ -103,14 +103,21 @@ class _Court:
 
     def decision(self, skipped: int) -> Decision:
         """Fill the slots, and say of each line what came of it."""
-        qualified = {rule.name: self.qualification.qualified(rule) for rule in self.policy.signers}
+        asked = {name for item in self.policy.require for name in item.of}
+        qualified = {
+            rule.name: self.qualification.qualified(rule)
+            for rule in self.policy.signers
+            if rule.name in asked
+        }
         principals = _principals(self.attestations)
         lines = self._lines(qualified, principals)
         fills = {name: line.index for line in lines for name in line.filled}
         results = tuple(self._result(line, qualified, principals, fills) for line in lines)
-        everybody = _union(qualified.values())
-        counted = _union(line.qualified for line in lines)
-        others = tuple(_positions((1 << len(self.attestations)) - 1 & ~everybody))
+        counted = _union(qualified.values())
+        others = (1 << len(self.attestations)) - 1 & ~counted
+        for rule in self.policy.signers:
+            if others and rule.name not in asked:  # seldom is anybody left to ask about
+                others &= ~self.qualification.qualified(rule)
         code = next((item.code for item in results if item.code is not None), None)
         if not results:
             code = "policy_not_met"
@@ -123,7 +130,7 @@ class _Court:
             file=self.policy.file,
             sha256=self.policy.sha256,
             counted=tuple(_positions(counted)),
-            others=others,
+            others=tuple(_positions(others)),
         )
 
     def _lines(self, qualified: Mapping[str, Positions], principals: Sequence[str]) -> list[_Line]:

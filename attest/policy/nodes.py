@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import yaml
 
@@ -59,43 +59,48 @@ class Mark(Protocol):
         """The column."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marked:
-    """Something in the file, with its mark."""
+class Scalar(NamedTuple):
+    """A single value as written; `kind` is what the core schema takes it for.
 
+    Files have thousands of these, and of members: as tuples they take half the time to make.
+    """
+
+    value: str
+    kind: ScalarKind
     mark: Mark
 
     @property
     def position(self) -> Position:
         """Where it stands; made when it is asked for, because seldom anybody does."""
-        return Position(line=self.mark.line + 1, column=self.mark.column + 1)
+        return _at(self.mark)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scalar(Marked):
-    """A single value as written; `kind` is what the core schema takes it for."""
-
-    value: str
-    kind: ScalarKind
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sequence(Marked):
-    """A list."""
-
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """What stands under a key, and the key itself."""
+class Member(NamedTuple):
+    """A key, and what stands under it."""
 
     key: Scalar
     value: Node
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mapping(Marked):
+class _Collection:
+    mark: Mark
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        return _at(self.mark)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sequence(_Collection):
+    """A list."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mapping(_Collection):
     """Members by key, in their order."""
 
     members: dict[str, Member]
@@ -170,7 +175,7 @@ def parse_nodes(data: bytes, *, file: str) -> Node:
             "policy_syntax",
             f"is not YAML: {problem[:200]}",
             file=file,
-            at=Position(line=mark.line + 1, column=mark.column + 1) if mark else builder.last,
+            at=_at(mark) if mark else builder.last,
             hint=_hint(problem, str(error.context)),
         ) from None
     # Escapes beyond Unicode and version numbers of thousands of digits end in Python's own errors.
@@ -190,6 +195,10 @@ def _decode(data: bytes, file: str) -> str:
         raise policy_error(
             "policy_syntax", "is not UTF-8", file=file, at=at, hint="save the file as UTF-8"
         ) from None
+
+
+def _at(mark: Mark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)
 
 
 def _position(before: str) -> Position:
@@ -246,9 +255,7 @@ class _Builder:
     def last(self) -> Position:
         """Where the last event began."""
         mark = None if self._event is None else self._event.start_mark
-        if mark is None:
-            return Position(line=1, column=1)
-        return Position(line=mark.line + 1, column=mark.column + 1)
+        return Position(line=1, column=1) if mark is None else _at(mark)
 
     def document(self) -> Node:
         """The one document of the stream."""
@@ -310,8 +317,8 @@ class _Builder:
         if event.style is not None:  # quoted, or a block: always text
             if _SURROGATE.search(value):
                 value = self._joined(value)
-            return Scalar(value=value, kind="text", mark=mark)
-        return Scalar(value=value, kind=_kind(value), mark=mark)
+            return Scalar(value, "text", mark)
+        return Scalar(value, _kind(value), mark)
 
     def _joined(self, value: str) -> str:
         r"""The text with each `\ud83d\ude00` as the one character that JSON means by it."""
@@ -342,7 +349,7 @@ class _Builder:
                     f"the key {shown(name)} appears twice, first in line {first}",
                     hint="keep one of them",
                 )
-            members[name] = Member(key=key, value=self._node(self._next(), depth + 1))
+            members[name] = Member(key, self._node(self._next(), depth + 1))
             self._path.pop()
         return Mapping(members=members, mark=mark)
 

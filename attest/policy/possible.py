@@ -8,7 +8,6 @@ from typing import TypeAlias
 from attest.policy.rules import (
     AnySigner,
     CertificateSigner,
-    FieldName,
     KeySigner,
     Requirement,
     SignerRule,
@@ -62,23 +61,26 @@ def _everybody(rule: SignerRule, enough: int) -> frozenset[Somebody] | None:
         return None
     if isinstance(rule, KeySigner):
         found: set[Somebody] = {("key", rule.key.key_id.hex())}
-    elif emails := _written_out(rule, "email"):
-        found = {("email", email.casefold()) for email in emails}
     else:
-        found = _workflows(rule, enough)
+        written = _written_out(rule)
+        emails = written.get("email", ())
+        found = {("email", email.casefold()) for email in emails} or _workflows(
+            rule, written, enough
+        )
     return frozenset(found) if 0 < len(found) < enough else None
 
 
-def _workflows(rule: CertificateSigner, enough: int) -> set[Somebody]:
+def _workflows(
+    rule: CertificateSigner, written: Mapping[str, Sequence[str]], enough: int
+) -> set[Somebody]:
     """The workflows that meet a rule; none if it does not write them out, or only enough."""
     reused = any(item.name.startswith("signer-") for item in rule.fields)
-    what: FieldName = "signer-workflow" if reused else "workflow"
-    if not (files := _written_out(rule, what)):
+    if not (files := written.get("signer-workflow" if reused else "workflow")):
         return set()
-    names = {name.casefold() for name in _written_out(rule, "repository")}
-    sources = set(_written_out(rule, "repository-id")) or names
+    names = {name.casefold() for name in written.get("repository", ())}
+    sources = set(written.get("repository-id", ())) or names
     if reused:
-        names = {name.casefold() for name in _written_out(rule, "signer-repository")}
+        names = {name.casefold() for name in written.get("signer-repository", ())}
     if len(sources) * len(files) * (len(names) if reused else 1) >= enough:
         return set()
     return {
@@ -89,9 +91,10 @@ def _workflows(rule: CertificateSigner, enough: int) -> set[Somebody]:
     }
 
 
-def _written_out(rule: CertificateSigner, name: FieldName) -> list[str]:
-    """The values of a field, all of them exact; none if it is absent or has a pattern."""
-    for item in rule.fields:
-        if item.name == name and all(pattern.kind == "exact" for pattern in item.any_of):
-            return [pattern.text for pattern in item.any_of]
-    return []
+def _written_out(rule: CertificateSigner) -> dict[str, list[str]]:
+    """The values of the fields that have no pattern, by the field's name."""
+    return {
+        item.name: [pattern.text for pattern in item.any_of]
+        for item in rule.fields
+        if all(pattern.kind == "exact" for pattern in item.any_of)
+    }

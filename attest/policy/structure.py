@@ -125,12 +125,12 @@ class Structure:
                 path,
                 f'write "{value}" in quotes, if that is the value',
             )
-        self._form(node, shape, path)
-
-    def _form(self, node: Scalar, shape: Text, path: str) -> None:
-        value = node.value
         if value in shape.words or (shape.pattern and _compiled(shape.pattern).fullmatch(value)):
             return
+        self._not_allowed(node, shape, path)
+
+    def _not_allowed(self, node: Scalar, shape: Text, path: str) -> Never:
+        value = node.value
         instead = dict(shape.instead).get(value)
         hint = _meant(value, shape.words) if instead is None else f"write {instead}; "
         allowed = ", ".join(shape.words)
@@ -171,7 +171,7 @@ class Structure:
         for index, item in enumerate(node.items):
             below = f"{path}[{index}]"
             self.check(item, shape.item, below)
-            if shape.repeats:
+            if shape.repeats or len(node.items) == 1:
                 continue
             if (same := _same(item)) in seen:
                 message = "stands in this list twice"

@@ -105,6 +105,16 @@ def test_one_workflow_with_and_without_its_repositorys_id_is_one() -> None:
     assert code_of(three, second, without, with_id) == "not_enough_signers"
 
 
+def test_a_workflow_whose_name_had_several_ids_goes_by_the_least() -> None:
+    first, second = workflow(number="1"), workflow(number="2")
+    old = attestation(workflow(number=None, ref="refs/heads/old"))
+    rules = policy([ci("ci", field("ref", "refs/heads/old"))], [line("ci")])
+    for given in ((first, second), (second, first)):
+        decision = decided(rules, old, *map(attestation, given))
+        [met] = decision.requirements[0].met
+        assert met.principal == first.principal
+
+
 def test_one_key_under_two_names_is_one() -> None:
     rules = policy([key("old"), key("new")], [line("old"), line("new")])
     assert code_of(rules, attestation(KEYS[0]), attestation(KEYS[0])) == "not_enough_signers"

@@ -56,6 +56,11 @@ def test_an_exact_pattern_is_that_text_and_no_other(text: str, value: str) -> No
     assert matches(pattern("exact", text), value) == (text == value)
 
 
+def test_a_star_in_an_exact_pattern_is_a_star() -> None:
+    assert not matches(pattern("exact", "a*"), "ab")
+    assert not matches(pattern("exact", "**"), "a")
+
+
 @given(
     text=st.sampled_from(["a+", "a|ab", "(a|b)*", "[^/]+/x", "a.b", "^a$", ".*", "", "a{2,3}"]),
     value=st.text(alphabet="ab/x", max_size=6),
@@ -142,6 +147,7 @@ def test_case_folds_only_where_it_means_nothing(
     assert matches(pattern("exact", text), value, fold=fold) == same
     assert glob(text, value, fold) == same
     assert glob(f"{text}*", value, fold) == same
+    assert glob(f"*{text}*", value, fold) == same
 
 
 @pytest.mark.parametrize(
@@ -194,6 +200,7 @@ def test_what_is_no_regular_expression_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("kind", ["exact", "glob", "regex"])
 def test_a_pattern_has_a_largest_and_a_smallest_length(kind: PatternKind) -> None:
+    assert (MAX_PATTERN, MAX_VALUE) == (1_000, 8_192)
     check_pattern(pattern(kind, "a" * MAX_PATTERN))
     check_pattern(pattern(kind, "a"))
     for code, text in (("pattern_too_large", "a" * (MAX_PATTERN + 1)), ("empty_pattern", "")):
