@@ -206,6 +206,8 @@ def test_a_policy_that_has_expired_gives_no_verdict(desk: Desk) -> None:
     rules = json.loads(policy_text()) | {"expires": "2020-01-01T00:00:00Z"}
     desk.register(desk.config, json.dumps(rules))
     assert desk.code_of() == (2, "policy_expired")
+    (desk.repository / ".sei" / "reconstruct.json.sig").unlink()  # what it would not come to
+    assert desk.code_of() == (2, "policy_expired")
 
 
 @POSIX

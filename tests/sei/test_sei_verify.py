@@ -215,6 +215,15 @@ def test_a_bundle_is_any_object(data: bytes, repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"", "invalid_json"), (b"[]", "invalid_artefact"), (b'{"a":1,"a":1}', "duplicate_keys")],
+)
+def test_a_signature_makes_nothing_a_bundle(data: bytes, code: str, repository: Path) -> None:
+    sign(repository, BUNDLE, data=data)
+    assert codes(judged(repository)) == only(BUNDLE, code)
+
+
+@pytest.mark.parametrize(
     ("name", "code"), [(BUNDLE, "artifact_too_large"), (f"{BUNDLE}.sig", "bundle_too_large")]
 )
 def test_a_huge_file_is_not_read_to_its_end(name: str, code: str, repository: Path) -> None:
