@@ -125,8 +125,9 @@ def artefact_path(repository: Path, name: str) -> PurePosixPath:
         UsageError: `not_an_artefact`.
     """
     # Not `resolve`: a link is refused where the file is read, not followed here.
-    below = os.path.relpath(os.path.abspath(name), os.path.abspath(repository))  # noqa: PTH100
-    path = PurePosixPath(Path(below).as_posix())
+    full, top = os.path.abspath(name), os.path.abspath(repository)  # noqa: PTH100
+    below = Path(full).relative_to(top) if Path(full).is_relative_to(top) else Path()
+    path = PurePosixPath(below.as_posix())
     if kind_of(path) is None:
         raise UsageError(
             "not_an_artefact",
