@@ -1,164 +1,65 @@
-"""Mutate the code that decides policies, and list what no test notices (`make mutate`).
+"""Mutate the code that decides policies, and fail where no test notices (`make mutate`).
+
+    python -m tests.mutation.policy_code [--module NAME]... [--matching TEXT] [--verbose]
 
 Each mutant runs the tests of the decision in a fork of this process, so that only the package is
-imported anew. What survives either changes no verdict, as where it only chooses words or the order
-in which equals are told, or a test is missing.
+imported anew. What survives must be listed in `unnoticed.txt` with the reason why it changes no
+verdict; what is listed and dies, or is not there any more, fails too.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import copy
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import resource
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-ROOT = Path(__file__).resolve().parents[2]
-#: The code whose mutants could change a verdict, and the tests that must notice.
-MODULES = ("decide", "qualify", "slots", "fields", "match", "revoked", "issuers", "possible")
+from tests.mutation.policy_mutants import ROOT, Mutant, mutants
+
+#: The code whose mutants could change a verdict, each with the tests that notice most of them.
+MODULES = {
+    "qualify": ("decide", "time"),
+    "occurrences": ("fields",),
+    "times": ("time",),
+    "fields": ("fields",),
+    "revoked": ("revoked",),
+    "match": ("match",),
+    "slots": ("slots",),
+    "possible": ("possible",),
+    "issuers": ("issuers",),
+    "decide": ("decide", "reasons"),
+}
+#: All of them, in stages: collecting the later ones takes longer than running the first.
 TESTS = (
-    "tests/policy/test_policy_decide.py",
-    "tests/policy/test_policy_time.py",
-    "tests/policy/test_policy_revoked.py",
-    "tests/policy/test_policy_reasons.py",
-    "tests/policy/test_policy_slots.py",
-    "tests/policy/test_policy_fields.py",
-    "tests/policy/test_policy_match.py",
-    "tests/policy/test_policy_possible.py",
-    "tests/policy/test_policy_issuers.py",
-    "tests/policy/test_policy_properties.py",
-    "tests/engine/test_verify_by_policy.py",
+    (
+        "tests/policy/test_policy_decide.py",
+        "tests/policy/test_policy_reasons.py",
+        "tests/policy/test_policy_time.py",
+        "tests/policy/test_policy_revoked.py",
+        "tests/policy/test_policy_slots.py",
+        "tests/policy/test_policy_fields.py",
+        "tests/policy/test_policy_match.py",
+        "tests/policy/test_policy_possible.py",
+        "tests/policy/test_policy_issuers.py",
+    ),
+    ("tests/sei/test_sei_policy.py", "tests/sei/test_sei_denied.py"),
+    ("tests/policy/test_policy_properties.py",),
+    ("tests/engine/test_verify_by_policy.py",),
 )
-#: What many times the usual run does not end in hangs, and is noticed so.
-SECONDS = 240
-
-_COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-}
-_COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-    ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift,
-}
-_CALLED = {"any": "all", "all": "any", "min": "max", "max": "min"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mutant:
-    """A module with one thing changed."""
-
-    module: str
-    line: int
-    old: str
-    new: str
-    tree: ast.Module
-
-
-def mutants(module: str) -> Iterator[Mutant]:
-    """Every mutant of a module of `attest.policy`."""
-    source = ROOT / "attest" / "policy" / f"{module}.py"
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    skipped = _not_decisions(tree)
-    for at, node in enumerate(ast.walk(tree)):
-        if id(node) in skipped:
-            continue
-        for change in range(_changes(node)):
-            mutated = copy.deepcopy(tree)
-            target = next(item for n, item in enumerate(ast.walk(mutated)) if n == at)
-            old = ast.unparse(target)
-            _change(target, change)
-            yield Mutant(
-                module=f"attest.policy.{module}",
-                line=getattr(node, "lineno", 0),
-                old=old,
-                new=ast.unparse(target),
-                tree=ast.fix_missing_locations(mutated),
-            )
-
-
-def _not_decisions(tree: ast.Module) -> set[int]:
-    """Annotations, and what decorates: changed they mean nothing at run time."""
-    found: set[int] = set()
-    for node in ast.walk(tree):
-        parts: list[ast.AST | None] = []
-        if isinstance(node, ast.arg | ast.AnnAssign):
-            parts.append(node.annotation)
-        if isinstance(node, ast.FunctionDef):
-            parts += [node.returns, *node.decorator_list]
-        if isinstance(node, ast.ClassDef):
-            parts += node.decorator_list
-        found.update(id(item) for part in parts if part for item in ast.walk(part))
-    return found
-
-
-def _changes(node: ast.AST) -> int:  # noqa: PLR0911 - a kind of node each
-    """In how many ways a node is changed."""
-    match node:
-        case ast.Compare(ops=ops):
-            return len(ops)
-        case ast.BoolOp(values=values):
-            return 1 + len(values)
-        case ast.UnaryOp(op=ast.Not() | ast.Invert()) | ast.IfExp() | ast.If():
-            return 1
-        case ast.BinOp(op=op) | ast.AugAssign(op=op):
-            return int(type(op) in _COMPUTED)
-        case ast.Constant(value=bool() | int()):
-            return 1
-        case ast.Call(func=ast.Name(id=name)):
-            return int(name in _CALLED)
-        case ast.Continue() | ast.Break():
-            return 1
-    return 0
-
-
-def _change(node: ast.AST, change: int) -> None:  # noqa: C901 - a kind of node each
-    match node:
-        case ast.Compare():
-            node.ops[change] = _COMPARED[type(node.ops[change])]()
-        case ast.BoolOp() if change:
-            del node.values[change - 1]
-            if len(node.values) == 1:
-                node.values.append(copy.deepcopy(node.values[0]))
-        case ast.BoolOp():
-            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        case ast.UnaryOp():
-            node.op = ast.UAdd() if isinstance(node.op, ast.Invert) else ast.Not()
-            if isinstance(node.op, ast.Not):
-                node.operand = ast.UnaryOp(op=ast.Not(), operand=node.operand)
-        case ast.IfExp() | ast.If():
-            node.test = ast.UnaryOp(op=ast.Not(), operand=node.test)
-        case ast.BinOp() | ast.AugAssign():
-            node.op = _COMPUTED[type(node.op)]()
-        case ast.Constant(value=bool() as value):
-            node.value = not value
-        case ast.Constant(value=int() as value):
-            node.value = value + 1
-        case ast.Call(func=ast.Name() as called):
-            called.id = _CALLED[called.id]
-        case ast.Continue() | ast.Break():
-            node.__class__ = ast.Break if isinstance(node, ast.Continue) else ast.Continue
+UNNOTICED = Path(__file__).with_name("unnoticed.txt")
+#: Of the processor, for a stage: what takes several times as long as usual hangs, and is noticed.
+SECONDS = 10
+#: Of the clock, for what waits.
+LONGEST = 600
 
 
 class _Loader(importlib.abc.InspectLoader):
@@ -195,24 +96,43 @@ def survives(mutant: Mutant | None) -> bool:
         return _ended_well(child)
     status = 1
     try:
-        import pytest
-
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         os.chdir(ROOT)
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-        # What was imported before the fork has no assertions of ours.
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        status = int(pytest.main([*options, *(test for test in TESTS if Path(test).exists())]))
+        status = _tested(mutant)
     finally:
         os._exit(status)
 
 
+def _tested(mutant: Mutant | None) -> int:
+    """Run the tests up to the first that fails, those that are likely to first."""
+    import pytest
+    from hypothesis import Phase, settings
+
+    # A busy machine kills no mutant, nor does chance; and nobody reads the smallest example.
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("mutation", deadline=None, derandomize=True, phases=phases)
+    settings.load_profile("mutation")
+    options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    # What was imported before the fork has no assertions of ours.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    names = () if mutant is None else MODULES[mutant.module.rpartition(".")[2]]
+    first = tuple(f"tests/policy/test_policy_{name}.py" for name in names)
+    for stage in (first, *TESTS):
+        end = int(time.process_time()) + SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (end, resource.RLIM_INFINITY))
+        left = stage if stage is first else tuple(test for test in stage if test not in first)
+        status = int(pytest.main([*options, *left])) if left else 0
+        if status:
+            return status
+    return 0
+
+
 def _ended_well(child: int) -> bool:
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + LONGEST
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -223,32 +143,80 @@ def _ended_well(child: int) -> bool:
     return False
 
 
+def unnoticed() -> dict[str, str]:
+    """Mutants that may live, by name, each with its reason on the indented line below it."""
+    lines = [line for line in UNNOTICED.read_text(encoding="utf-8").splitlines() if line]
+    lines = [line for line in lines if not line.startswith("#")]
+    reasons = {name: why.strip() for name, why in zip(lines[::2], lines[1::2], strict=True)}
+    if not all(line.startswith("  ") for line in lines[1::2]) or not all(reasons.values()):
+        raise SystemExit(f"{UNNOTICED.name}: each mutant needs its reason, indented, below it")
+    return reasons
+
+
 def main() -> int:
-    """Run every mutant, and list those that survive."""
+    """Run every mutant, and tell of those that survive and of those that should."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", default=MODULES, help="of attest.policy")
-    parser.add_argument("--from-line", type=int, default=0, help="only mutants from this line on")
+    parser.add_argument(
+        "--module", action="append", choices=tuple(MODULES), help="of attest.policy"
+    )
+    parser.add_argument("--matching", default="", help="only mutants whose name has this text")
+    parser.add_argument("--verbose", action="store_true", help="a line for each mutant")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    # What fails under a mutant is nothing that later runs should try first.
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp()
-    for name in ("pytest", "hypothesis", "cryptography.x509", "yaml", "re2", "requests"):
-        importlib.import_module(name)
-    if not survives(None):
-        print("the tests fail without any mutant", file=sys.stderr)  # noqa: T201
-        return 2
-    made = lived = 0
-    for module in args.modules:
-        for mutant in mutants(module):
-            if mutant.line < args.from_line:
-                continue
-            made += 1
-            if survives(mutant):
-                lived += 1
-                place = f"{mutant.module}:{mutant.line}"
-                print(f"SURVIVED {place}: {mutant.old!r} -> {mutant.new!r}", flush=True)  # noqa: T201
-    print(f"{made} mutants, {lived} survived", flush=True)  # noqa: T201
-    return 0
+    with tempfile.TemporaryDirectory() as folder:
+        # What fails under a mutant is nothing that later runs should try first.
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+        # What is not mutated is compiled once.
+        sys.pycache_prefix, sys.dont_write_bytecode = folder, False
+        for name in ("pytest", "hypothesis", "cryptography.x509", "yaml", "re2", "jsonschema"):
+            importlib.import_module(name)
+        if not survives(None):
+            print("the tests fail without any mutant", file=sys.stderr)  # noqa: T201
+            return 2
+        return _judged(args.module or tuple(MODULES), args.matching, verbose=args.verbose)
+
+
+def _judged(modules: Sequence[str], matching: str, *, verbose: bool) -> int:
+    listed = unnoticed()
+    made = [mutant for name in modules for mutant in mutants(name) if matching in mutant.name]
+    lived = _lived(made, listed, verbose=verbose)
+    strangers = [name for name in lived if name not in listed]
+    names = {mutant.name for mutant in made}
+    dead = [name for name in listed if name in names and name not in lived]
+    gone = [
+        name
+        for name in listed
+        if name.partition(":")[0].partition(".")[0] in modules
+        and matching in name
+        and name not in names
+    ]
+    for text, some in (("SURVIVED", strangers), ("listed, and dies", dead), ("is gone", gone)):
+        for name in some:
+            print(f"{text}: {name}")  # noqa: T201
+    counts = f"{len(made)} mutants, {len(lived)} lived, {len(strangers)} of them unexplained"
+    print(f"{counts}; {len(dead) + len(gone)} listed for nothing")  # noqa: T201
+    return 1 if strangers or dead or gone else 0
+
+
+def _lived(made: Sequence[Mutant], listed: dict[str, str], *, verbose: bool) -> list[str]:
+    """The names of those that no test notices; how far it is goes to standard error."""
+    lived: list[str] = []
+    for at, mutant in enumerate(made, 1):
+        alive = survives(mutant)
+        if alive:
+            lived.append(mutant.name)
+        if verbose:
+            word = "dies" if not alive else "lives, as listed" if mutant.name in listed else "LIVES"
+            line = f"{at}/{len(made)} {word}: {mutant.name} (line {mutant.line})\n"
+        elif sys.stderr.isatty():
+            line = f"\r\x1b[K{at}/{len(made)}, {len(lived)} live; {mutant.name}"[:120]
+        else:
+            continue
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    if sys.stderr.isatty() and not verbose:
+        sys.stderr.write("\r\x1b[K")
+    return lived
 
 
 if __name__ == "__main__":

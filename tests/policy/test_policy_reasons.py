@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from attest.claims import CertificateIdentity
+from attest.keys import PublicKey
 from attest.policy.rules import (
     EvidenceRules,
     Window,
@@ -13,6 +17,8 @@ from tests.policy.verified_makers import (
     BO,
     CY,
     EVERYBODY,
+    GITHUB,
+    KEYS,
     NOW,
     PACK,
     SECOND,
@@ -23,6 +29,7 @@ from tests.policy.verified_makers import (
     code_of,
     decided,
     field,
+    key,
     line,
     named,
     people,
@@ -110,3 +117,51 @@ def test_an_absent_claim_is_told_as_nothing() -> None:
     assert "found: nothing" in result.why
     [result] = decided(rules).requirements
     assert result.why == ("nothing was verified",)
+
+
+def test_where_only_subjects_are_asked_for_their_parts_that_differ_are_told() -> None:
+    rules = policy([ci("ci", field("subject", workflow().subject))], [line("ci")])
+    [result] = decided(rules, attestation(workflow(ref="refs/heads/x"))).requirements
+    [candidate] = result.candidates
+    assert candidate.differs == ("differs in ref: expected refs/heads/main, found refs/heads/x",)
+    more = policy([ci()], [line("ci")])
+    [result] = decided(more, attestation(workflow("acme/other"))).requirements
+    assert [item.differs for item in result.candidates] == [()]
+
+
+REUSED = "https://github.com/acme/shared/.github/workflows/sign.yml@refs/tags/v2"
+
+
+@pytest.mark.parametrize(
+    ("met", "other", "actual"),
+    [
+        # A key, an issuer, a field, and a workflow that is not the repository's own.
+        (KEYS[0], KEYS[1], KEYS[1].key_id.hex()),
+        (person(ANA), person(BO, GITHUB), GITHUB),
+        (person(ANA), person(CY), CY),
+        (workflow(), workflow("acme/evidence", path="x.yml", signer=REUSED), REUSED),
+    ],
+)
+def test_who_is_not_named_is_too_few_and_is_told_what_they_are(
+    met: CertificateIdentity | PublicKey, other: CertificateIdentity | PublicKey, actual: str
+) -> None:
+    """Whatever it is that tells them from whom the line names."""
+    signers = (key("k"), people("p", ANA, BO), ci("ci", field("repository", "acme/evidence")))
+    rules = policy(signers, [line("k", "p", "ci", at_least=2)])
+    decision = decided(rules, attestation(met), attestation(other))
+    assert decision.code == "not_enough_signers"
+    nearest = {"k": KEYS[0], "p": person(ANA), "ci": workflow()}
+    [name] = [name for name, signer in nearest.items() if signer == met]
+    alone = decided(policy(signers, [line(name, at_least=2)]), attestation(met), attestation(other))
+    assert alone.code == "not_enough_signers"
+    [result] = alone.requirements
+    assert [item.mismatch.actual for item in result.candidates] == [actual]
+
+
+def test_a_key_has_nothing_that_a_certificate_says() -> None:
+    rules = policy([people("p", ANA), key("k")], [line("p", at_least=1), line("k")])
+    first, second = decided(rules, attestation(KEYS[1])).requirements
+    assert [item.mismatch.actual for item in first.candidates] == [None]
+    assert [item.mismatch.actual for item in second.candidates] == [KEYS[1].key_id.hex()]
+    _, second = decided(rules, attestation(person(ANA))).requirements
+    assert [item.mismatch.actual for item in second.candidates] == [None]
