@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,23 @@ def test_a_server_that_drips_is_hung_up_on(
     web.replies["/slow"] = dripping(beginning)
     start = time.monotonic()
     error = refused(web, web.url("/slow"), digest=None)
+    assert (error.code, error.message) == ("network_unreachable", "takes too long")
+    assert time.monotonic() - start < 5
+
+
+def test_a_server_that_falls_silent_is_hung_up_on(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has fewer seconds left than a server may be silent otherwise."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\na")
+        time.sleep(8)
+
+    monkeypatch.setattr("attest.pack.fetch._MOST_SECONDS", 0.5)
+    web.replies["/silent"] = answer
+    start = time.monotonic()
+    error = refused(web, web.url("/silent"), digest=None)
     assert (error.code, error.message) == ("network_unreachable", "takes too long")
     assert time.monotonic() - start < 5
 
