@@ -11,6 +11,7 @@ from attest.errors import UsageError
 
 if TYPE_CHECKING:
     from attest.policy.model import Policy
+    from attest.policy.rules import PolicyFile
 
 FILE = "sei-policy.yaml"
 
@@ -33,7 +34,7 @@ def registered_policy(repository: Path, context: Context) -> Policy | None:
     if folder is None or not os.path.lexists(folder / FILE):
         return None
     file = folder / FILE
-    if is_inside(file.parent, repository) or is_inside(file, repository):
+    if is_inside(file, repository):
         raise UsageError(
             "key_source_in_repository",
             "the registered keys lie inside the repository that they are to verify",
@@ -45,14 +46,35 @@ def registered_policy(repository: Path, context: Context) -> Policy | None:
     return Policy.load(file)
 
 
+def refuse_keys_inside(rules: PolicyFile, repository: Path) -> None:
+    """Refuse a policy from elsewhere whose keys or roots lie in the repository all the same.
+
+    Raises:
+        UsageError: `key_source_in_repository`.
+    """
+    for file in rules.files:
+        if is_inside(file, repository):
+            raise UsageError(
+                "key_source_in_repository",
+                "the policy takes it from inside the repository that it is to verify",
+                where=str(file),
+                hint="copy it out of the repository, to beside the policy, and look at it there",
+            )
+
+
 def is_inside(path: Path, repository: Path) -> bool:
-    """Whether a path, links followed, lies in a repository or the git work tree around it."""
+    """Whether a path lies in a repository or the git work tree around it.
+
+    A link in it counts, wherever it leads: who may change the repository chose that. So does one
+    that leads into it.
+    """
     # Not `resolve`, which ends in an error of its own where links lead to themselves.
     top = Path(os.path.realpath(repository))
     whole = next((one for one in (top, *top.parents) if os.path.lexists(one / ".git")), top)
-    real = Path(os.path.realpath(path))
+    # Not `absolute`, which keeps `..`.
+    ways = (Path(os.path.realpath(path)), Path(os.path.abspath(path)))  # noqa: PTH100
     # The same folder may have several spellings: by case on some systems, or mounted twice.
-    return any(_is_same(one, whole) for one in (real, *real.parents))
+    return any(_is_same(one, whole) for way in ways for one in (way, *way.parents))
 
 
 def _is_same(one: Path, other: Path) -> bool:

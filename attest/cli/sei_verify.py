@@ -17,7 +17,7 @@ from attest.api.sei_verify import (
     report_of_folder,
 )
 from attest.cli.context import Context
-from attest.cli.sei_registered import is_inside, registered_policy
+from attest.cli.sei_registered import is_inside, refuse_keys_inside, registered_policy
 from attest.cli.verify_answer import Form, answer_of, write_document
 from attest.cli.verify_file import policy_roots_of, tell_rules
 from attest.cli.verify_many import summary
@@ -161,10 +161,14 @@ def _of_keys(texts: list[str]) -> Policy:
 def _by_policy(policy: Policy, args: argparse.Namespace, context: Context) -> _Asked:
     rules = policy.rules
     check_expiry(rules, datetime.now(UTC))
+    repository = Path(args.repo)
+    is_of_repository = args.policy is not None and is_inside(Path(args.policy), repository)
+    if not is_of_repository:
+        refuse_keys_inside(rules, repository)
     if context.settings.output == "text":
         tell_rules(rules, args, context)
     warnings: tuple[Warned, ...] = ()
-    if args.policy is not None and is_inside(Path(args.policy), Path(args.repo)):
+    if is_of_repository:
         message = f"{args.policy} lies in the repository that it decides on: who may change the"
         message += " evidence may change it too"
         warnings = (Warned(code="policy_in_repository", message=message),)

@@ -115,6 +115,7 @@ class _Loader:
             timestamp=_demand(root, "timestamp"),
             others="forbid" if optional(root, "others") == "forbid" else "report",
             revoked=self._revoked(root),
+            files=tuple(self._values.files),
         )
 
     def _trust(self, root: Mapping) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:  # who gives a key has loaded what reads keys
+    from pathlib import Path
+
     from attest.keys import PublicKey
 
 #: How a pattern is written: itself, with `*` and `**`, or as `{regex: …}`.
@@ -187,6 +189,7 @@ class PolicyFile:
 
     `trust` names instances, or paths of trusted roots relative to the file. `log` and `timestamp`
     say whether signatures by keys need a log entry and a verified time; certificates always do.
+    `files` are those that its paths lead to, links not followed.
     """
 
     file: str | None
@@ -202,6 +205,7 @@ class PolicyFile:
     timestamp: Literal["required", "optional"] = "required"
     others: Literal["report", "forbid"] = "report"
     revoked: Revocations = Revocations()
+    files: tuple[Path, ...] = ()
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:

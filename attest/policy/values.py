@@ -32,7 +32,7 @@ class Values:
         folder: where paths lead from; None allows none.
     """
 
-    __slots__ = ("_folder", "_patterns", "_regexes", "_structure")
+    __slots__ = ("_folder", "_patterns", "_regexes", "_structure", "files")
 
     def __init__(self, structure: Structure, folder: Path | None) -> None:
         self._structure = structure
@@ -40,6 +40,8 @@ class Values:
         self._regexes = 0
         #: By text: the signers of a policy have most of their values in common.
         self._patterns: dict[str, Pattern] = {}
+        #: Those that paths led to so far, links not followed.
+        self.files: list[Path] = []
 
     def patterns(self, node: Node, path: str) -> tuple[Pattern, ...]:
         """Acceptable values: a text with a star is a glob, one without stands for itself."""
@@ -143,6 +145,7 @@ class Values:
                 path,
                 "put the file below this one's folder, and write its path without '.' and '..'",
             )
+        self.files.append(self._folder / text)
         return found
 
 

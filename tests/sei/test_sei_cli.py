@@ -196,6 +196,46 @@ def test_a_policy_in_the_repository_counts_where_it_is_named_and_is_told_of(
     assert [item["code"] for item in report["warnings"]] == ["policy_in_repository"]
 
 
+@POSIX
+def test_a_policy_that_the_repository_links_to_is_told_of(desk: Desk) -> None:
+    outside = desk.register(desk.home / "keys")
+    link = desk.repository / "policy.yaml"
+    link.symlink_to(outside)
+    code, report = desk.run("--policy", str(link))
+    assert code == 0
+    assert isinstance(report["warnings"], list)
+    assert [item["code"] for item in report["warnings"]] == ["policy_in_repository"]
+
+
+@POSIX
+@pytest.mark.parametrize("below", ["k.pub", ".sei/k.pub", "linked.pub"])
+@pytest.mark.parametrize("way", ["named", "registered"])
+def test_a_policy_elsewhere_takes_no_key_from_the_repository(
+    below: str, way: str, desk: Desk
+) -> None:
+    folder = desk.repository.parent
+    key = desk.repository / below
+    if below == "linked.pub":  # chosen by who may change the repository as well
+        (folder / "other.pub").write_bytes(KEY.public.pem)
+        key.symlink_to(folder / "other.pub")
+    else:
+        key.write_bytes(KEY.public.pem)
+    text = policy_text().replace(hex_of(KEY.public), f"repository/{below}")
+    file = desk.register(folder, text)
+    if way == "named":
+        assert desk.code_of("--policy", str(file)) == (2, "key_source_in_repository")
+        return
+    (folder / "attest").symlink_to(folder)
+    desk.environ["XDG_CONFIG_HOME"] = str(folder)
+    assert desk.code_of() == (2, "key_source_in_repository")
+
+
+def test_a_policy_elsewhere_takes_keys_from_beside_it(desk: Desk) -> None:
+    (desk.home / "k.pub").write_bytes(KEY.public.pem)
+    file = desk.register(desk.home, policy_text().replace(hex_of(KEY.public), "k.pub"))
+    assert desk.code_of("--policy", str(file)) == (0, None)
+
+
 def test_a_policy_elsewhere_is_not_told_of(desk: Desk) -> None:
     file = desk.register(desk.home)
     _, report = desk.run("--policy", str(file))
