@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attest.claims import CLAIMS, CertificateIdentity
@@ -118,6 +120,12 @@ def test_a_field_reads_its_claim(name: str, identity: CertificateIdentity, value
         ("signer-workflow", workflow(build_signer_uri=None)),
         ("signer-workflow", named("https://github.com/a/b@refs/heads/main")),
         ("signer-repository", workflow(signer="https://github.com/acme/x@refs/heads/main")),
+        ("signer-workflow", workflow(signer="http://github.com/a/b/w.yml@refs/heads/main")),
+        ("signer-workflow", workflow(signer="https://github.com")),
+        ("signer-workflow", replace(workflow(), kind="username")),
+        ("signer-repository", replace(workflow(), kind="email")),
+        # No repository is none, whatever its workflow's address begins with.
+        ("workflow", workflow(source_repository_uri=None, build_config_uri="None/w.yml@refs/a")),
     ],
 )
 def test_an_absent_claim_matches_nothing(name: str, identity: CertificateIdentity) -> None:
@@ -261,6 +269,9 @@ def test_a_claim_of_a_persons_certificate_needs_no_workflow() -> None:
         workflow(build_signer_uri=None),
         workflow(build_config_uri=None),
         gitlab("https://gitlab.com/other/p//.gitlab-ci.yml@refs/heads/main"),
+        replace(workflow(), kind="username"),
+        replace(workflow(), kind="email"),
+        replace(workflow(), subject=SHARED),
     ],
 )
 def test_a_workflow_of_ones_own_is_named_alike_in_all_places(identity: CertificateIdentity) -> None:
@@ -309,3 +320,22 @@ def test_every_field_must_match_and_one_value_of_each() -> None:
     assert passes(rule, workflow(ref="refs/tags/v2"))
     assert not passes(rule, workflow(ref="refs/tags/w2"))
     assert not passes(rule, workflow("acme/other"))
+
+
+@pytest.mark.parametrize(
+    "text", ["refs/tags/v[0-9]*", "refs/(heads|tags)/v.*", "(?s).*/v1", "refs/tags/v1", ".*"]
+)
+def test_a_rule_may_say_a_field_by_a_regular_expression(text: str) -> None:
+    ref = field("ref", Pattern(kind="regex", text=text))
+    rule = ci("ci", field("repository", "acme/evidence"), ref)
+    assert passes(rule, workflow(ref="refs/tags/v1"))
+    assert passes(rule, workflow(ref="refs/tags/x")) == (text == ".*")
+
+
+def test_a_glob_finds_its_value_among_those_that_begin_alike() -> None:
+    rule = ci("ci", field("repository", "acme/evidence"), field("ref", "refs/tags/v*.1"))
+    refs = ["refs/tags/u", "refs/tags/v", "refs/tags/v1.0", "refs/tags/v1.1", "refs/tags/w.1"]
+    signed = [attestation(workflow(ref=ref)) for ref in refs]
+    decision = decided(policy([rule], [line("ci")]), *signed)
+    assert decision.counted == (3,)
+    assert decided(policy([rule], [line("ci")]), *signed[:3], signed[4]).result == "fail"

@@ -26,6 +26,7 @@ from tests.policy.verified_makers import (
     attestation,
     by,
     ci,
+    claim,
     code_of,
     decided,
     field,
@@ -165,3 +166,10 @@ def test_a_key_has_nothing_that_a_certificate_says() -> None:
     assert [item.mismatch.actual for item in second.candidates] == [KEYS[1].key_id.hex()]
     _, second = decided(rules, attestation(person(ANA))).requirements
     assert [item.mismatch.actual for item in second.candidates] == [None]
+
+
+def test_a_claim_that_differs_is_told_by_its_own_name() -> None:
+    asked = ci("ci", field("subject", "**"), claim("build-trigger", "release"))
+    [result] = decided(policy([asked], [line("ci")]), attestation(workflow())).requirements
+    [candidate] = result.candidates
+    assert (candidate.mismatch.field, candidate.mismatch.actual) == ("build-trigger", "push")
