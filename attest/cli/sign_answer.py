@@ -41,7 +41,7 @@ def verify_commands(
         [
             *("attest", "verify", _portable(subject.name)),
             *([] if _is_beside(signed, subject.name) else ["--bundle", bundle]),
-            *words,
+            *_joined(words),
         ]
         for subject in signed.subjects
     ]
@@ -63,10 +63,18 @@ def _instance(instance: SigningInstance) -> list[str]:
     return [] if instance.name == "sigstore" else ["--instance", instance.name]
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """Options and their values in turn, none of which is taken for an option as well."""
+    joined: list[str] = []
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        joined += [f"{name}={value}"] if value.startswith("-") else [name, value]
+    return joined
+
+
 def _portable(path: str) -> str:
-    """A path that every shell takes as one word and no program takes for an option."""
+    """A path that every shell takes as one word, and no program for an option or a list."""
     path = path.replace("\\", "/") if os.name == "nt" else path
-    return f"./{path}" if path.startswith("-") else path
+    return f"./{path}" if path.startswith(("-", "@")) else path
 
 
 def as_text(signed: Signed, commands: Sequence[str], args: argparse.Namespace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shlex
@@ -153,6 +154,28 @@ def test_the_command_for_a_key_verifies(sandbox: Sandbox, environ: dict[str, str
         assert run(*[word.replace("a.txt", "b.txt") for word in command]).code == (
             0 if target[0] != "a.txt" else 2
         )
+
+
+def test_nothing_in_a_command_is_taken_for_an_option_or_a_list(
+    sandbox: Sandbox, environ: dict[str, str]
+) -> None:
+    for name in ("@list", "-k.txt"):
+        Path(name).write_text(name)
+    Path("names").write_text("@list\n-k.txt\n")
+    subject = {"name": "a.txt", "digest": {"sha256": hashlib.sha256(b"a.txt").hexdigest()}}
+    statement = {"_type": "https://in-toto.io/Statement/v1", "subject": [subject]}
+    Path("dashed.json").write_text(json.dumps({**statement, "predicateType": "--x"}))
+    dashed = {**environ, "SIGSTORE_ID_TOKEN": sandbox.person_token("-ana@acme.example")}
+    for words in (["@names"], ["a.txt", "--statement", "dashed.json"]):
+        config = ["--trust-config", str(sandbox.trust_config)]
+        signed = run("sign", *words, *config, environ=dashed)
+        assert signed.code == 0, signed.err
+        commands = printed(signed.out)
+        assert len(commands) == (2 if words == ["@names"] else 1)
+        for command in commands:
+            verified = run(*command)
+            assert verified.code == 0, verified.err
+            assert run(*[word.replace("ana@", "eve@") for word in command]).code == 1
 
 
 def test_a_log_that_is_down_is_told_and_the_same_command_goes_on(
