@@ -6,10 +6,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from attest.api.signed import Signed, SignedSubject
 from attest.errors import AttestError, UsageError
-from attest.files import read_file
 from attest.formats.sei.artefact import Artefact, is_kind
 from attest.formats.sei.layout import FOLDER, kind_of, signature_path
 from attest.formats.sei.signature import (
@@ -18,18 +18,19 @@ from attest.formats.sei.signature import (
     parse_signature,
     verify_signature,
 )
-from attest.formats.sei.store import Stored, read_artefact, sign_existing
+from attest.formats.sei.store import Stored, check_placed, read_artefact, sign_existing
 from attest.formats.sei.store import write_artefact as _write
 from attest.formats.sei.walk import walk
 from attest.keys import PublicKey
 from attest.limits import DEFAULT_LIMITS, Limits
-from attest.signing.keyed import SigningKey
 from attest.signing.sei_backend import checked_key, needs_network, open_backend
 from attest.strictjson import JSON
 from attest.verified import VerifiedAttestation
 
+if TYPE_CHECKING:  # the work of signing with one is not done here
+    from attest.signing.keyed import SigningKey as SigningKey  # noqa: PLC0414
+
 __all__ = [
-    "SigningKey",
     "artefact_path",
     "artefact_paths",
     "checked_key",
@@ -49,6 +50,7 @@ def write_artefact(
     payload: Mapping[str, JSON],
     key: SeiKey,
     standard: str | None = None,
+    limits: Limits | None = None,
 ) -> Signed:
     """Write an artefact below `.sei` and its signature beside it; what was there is replaced.
 
@@ -60,6 +62,7 @@ def write_artefact(
         key: a P-256 key, which signs before anything is touched.
         standard: the standard's id, as `eu/pren-18228@2026`; needed for conformance where the
             payload's `standard` does not say it.
+        limits: bounds on its size and nesting.
 
     Raises:
         MalformedEvidence: a code of `encode_artefact`, `standard_mismatch`.
@@ -73,13 +76,17 @@ def write_artefact(
             hint="there are: conformance, reconstruct",
         )
     artefact = Artefact(kind=kind, system=system, payload=dict(payload))
-    return _signed(
-        Path(repository), _write(Path(repository), artefact, key, standard=standard), key
-    )
+    folder = Path(repository)
+    stored = _write(folder, artefact, key, standard=standard, limits=limits or DEFAULT_LIMITS)
+    return _signed(folder, stored, key)
 
 
 def sign_artefact(
-    repository: str | os.PathLike[str], path: str | PurePosixPath, *, key: SeiKey
+    repository: str | os.PathLike[str],
+    path: str | PurePosixPath,
+    *,
+    key: SeiKey,
+    limits: Limits | None = None,
 ) -> Signed:
     """Sign an artefact that is there already, `bundle.json` among them; it is not changed.
 
@@ -89,17 +96,18 @@ def sign_artefact(
         repository: the folder that holds `.sei`.
         path: the artefact's, relative to the repository.
         key: a P-256 key, which signs before anything is touched.
+        limits: bounds on its size and nesting.
 
     Raises:
         MalformedEvidence, VerificationFailed: it is no artefact of its path; it is never signed.
         UsageError: the codes of `attest.formats.sei.store.sign_existing`.
         SigningError: the key failed; nothing was written.
     """
-    folder, place = Path(repository), PurePosixPath(path)
-    kept = None if kind_of(place) is None else _kept(folder, place, key)
+    folder, place, limits = Path(repository), PurePosixPath(path), limits or DEFAULT_LIMITS
+    kept = None if kind_of(place) is None else _kept(folder, place, key, limits)
     if kept is not None:
         return kept
-    return _signed(folder, sign_existing(folder, place, key), key)
+    return _signed(folder, sign_existing(folder, place, key, limits=limits), key)
 
 
 def public_point(key: PublicKey) -> tuple[str, str]:
@@ -149,14 +157,12 @@ def artefact_paths(repository: Path, *, limits: Limits) -> tuple[PurePosixPath, 
     return tuple(item.path for item in found if item.error is None)
 
 
-def _kept(repository: Path, path: PurePosixPath, key: SeiKey) -> Signed | None:
+def _kept(repository: Path, path: PurePosixPath, key: SeiKey, limits: Limits) -> Signed | None:
     """The valid signature of this key that stands already; None if there is none."""
     try:
-        data = read_artefact(repository, path)
-        read_artefact(repository, signature_path(path))  # refuses links
-        signature = read_file(
-            repository / signature_path(path), limit=DEFAULT_LIMITS.max_bundle_bytes
-        )
+        data = read_artefact(repository, path, limits=limits)
+        check_placed(data, path, limits=limits)
+        signature = read_artefact(repository, signature_path(path), limits=limits)
         stored = Stored(path=path, data=data, signature=signature)
         return _signed(repository, stored, key, kept=True)
     except AttestError:

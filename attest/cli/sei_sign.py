@@ -103,7 +103,7 @@ def _sign(
     from attest.api.sei import public_point, sign_artefact
     from attest.cli.sei_answer import tell_signed
 
-    signed = sign_artefact(repository, path, key=key)
+    signed = sign_artefact(repository, path, key=key, limits=context.settings.limits)
     bundle = None if session is None else make_bundle(session, repository / path)
     tell_signed(signed, bundle, public_point(key.public)[1], context)
 

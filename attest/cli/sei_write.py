@@ -76,6 +76,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
             payload=payload,
             standard=args.standard,
             key=key,
+            limits=context.settings.limits,
         )
         bundle = None
         if session is not None:

@@ -116,7 +116,7 @@ def test_a_slug_is_one_safe_file_name_and_its_own_slug(standard: str) -> None:
         return
     assert slug == standard.replace("/", "_").replace("@", "_")
     assert slug_of(slug) == slug
-    path = path_of(conformance(), standard)
+    path = path_of(conformance(standard=standard))
     assert path.parent == PATH.parent
     assert path.parts == (".sei", "conformance", f"{slug}.json")
     assert kind_of(path) == "conformance"

@@ -13,7 +13,7 @@ from attest.api.sei import artefact_path, artefact_paths, public_point
 from attest.errors import AttestError
 from attest.formats.sei.signature import sign_artefact as sign_bytes
 from attest.keys import PublicKey
-from attest.limits import DEFAULT_LIMITS
+from attest.limits import DEFAULT_LIMITS, Limits
 from attest.signing.keyfile import FileKey
 from attest.strictjson import JSON
 from tests.sei import second
@@ -79,6 +79,31 @@ def test_what_could_not_be_read_again_is_not_written(
     changes: dict[str, object], code: str, exit_code: int, tmp_path: Path
 ) -> None:
     assert code_of(tmp_path, **changes) == (code, exit_code)
+
+
+def test_limits_reach_writing_and_signing(tmp_path: Path) -> None:
+    small = Limits(max_json_depth=16)
+    deep: JSON = "x"
+    for _ in range(16):
+        deep = [deep]
+    assert code_of(tmp_path, payload={"deep": deep}, limits=small) == ("json_too_deep", 1)
+    write(tmp_path, payload={"deep": deep})
+    (tmp_path / f"{NAME}.sig").unlink()
+    with pytest.raises(AttestError, match="json_too_deep"):
+        attest.sign_artefact(tmp_path, NAME, key=KEY, limits=small)
+    (tmp_path / NAME).write_bytes(b" " * 2_000_000)
+    small = Limits(max_artifact_bytes=1_048_576)
+    with pytest.raises(AttestError, match="artifact_too_large"):
+        attest.sign_artefact(tmp_path, NAME, key=KEY, limits=small)
+
+
+def test_what_a_key_has_signed_is_not_kept_in_anothers_place(tmp_path: Path) -> None:
+    write(tmp_path)
+    other = tmp_path / ".sei/bundle.json"
+    for suffix in ("", ".sig"):
+        Path(f"{tmp_path / NAME}{suffix}").rename(f"{other}{suffix}")
+    with pytest.raises(AttestError, match="kind_mismatch"):
+        attest.sign_artefact(tmp_path, ".sei/bundle.json", key=KEY)
 
 
 def test_what_a_key_has_signed_it_does_not_sign_again(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def is_kind(text: str) -> TypeGuard[Kind]:
     return text in get_args(Kind)
 
 
-def encode_artefact(artefact: Artefact) -> bytes:
+def encode_artefact(artefact: Artefact, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes that are signed and stored: pretty JSON in declaration order.
 
     Two spaces for each level, no end of line at the end; the members of the payload keep their
@@ -99,7 +99,7 @@ def encode_artefact(artefact: Artefact) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise MalformedEvidence(_CODE, f"has no JSON form: {error}", where=where) from None
     # `json` writes keys that are no strings as if they were, and tuples as arrays.
-    if parse_artefact(data, where) != artefact:
+    if parse_artefact(data, where, limits=limits) != artefact:
         raise MalformedEvidence(_CODE, "holds values that JSON does not have", where=where)
     return data
 

@@ -66,6 +66,21 @@ def slug_of(standard: str) -> str:
     return slug
 
 
+def only_id_of(slug: str) -> str | None:
+    """The one id of a slug, if all ids are as the document's; None where several could be meant.
+
+    Args:
+        slug: as `slug_of` makes it; `eu_pren-18228_2026` comes of `eu/pren-18228@2026`.
+    """
+    match slug.split("_"):
+        case [whole]:
+            return whole
+        case [body, name, version] if body and name and version:
+            return f"{body}/{name}@{version}"
+        case _:
+            return None
+
+
 def _invalid(message: str, standard: str) -> UsageError:
     return UsageError(
         "invalid_standard_id",
@@ -100,7 +115,8 @@ def path_of(artefact: Artefact, standard: str | None = None) -> PurePosixPath:
         standard: the standard's id; needed for conformance where the payload states none.
 
     Raises:
-        UsageError: `standard_needed`, `invalid_standard_id`.
+        UsageError: `standard_needed`, `invalid_standard_id`; `slug_collision` for an id of which
+            neither the payload nor the file's name says that it is this one.
         MalformedEvidence: `standard_mismatch`.
     """
     if artefact.kind == "reconstruct":
@@ -128,7 +144,15 @@ def path_of(artefact: Artefact, standard: str | None = None) -> PurePosixPath:
             f"the payload is of {stated!r}, not of {standard!r}",
             where="payload.standard",
         )
-    return CONFORMANCE / f"{slug_of(standard)}{SUFFIX}"
+    slug = slug_of(standard)
+    if stated is None and only_id_of(slug) != standard:
+        raise UsageError(
+            "slug_collision",
+            f"other ids lead to {slug}{SUFFIX} too, and the payload does not say that it is this",
+            where=standard,
+            hint="write the id into the payload, as its `standard`",
+        )
+    return CONFORMANCE / f"{slug}{SUFFIX}"
 
 
 def kind_of(path: PurePosixPath) -> PathKind | None:

@@ -20,15 +20,17 @@ from attest.files import read_file
 from attest.formats.sei.artefact import Artefact, check_bundle, encode_artefact, parse_artefact
 from attest.formats.sei.layout import (
     BUNDLE,
+    SUFFIX,
     check_place,
     keyless_path,
     kind_of,
+    only_id_of,
     path_of,
     signature_path,
     standard_of,
 )
 from attest.formats.sei.signature import SeiKey, sign_artefact
-from attest.limits import DEFAULT_LIMITS
+from attest.limits import DEFAULT_LIMITS, Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +43,12 @@ class Stored:
 
 
 def write_artefact(
-    repository: Path, artefact: Artefact, key: SeiKey, *, standard: str | None = None
+    repository: Path,
+    artefact: Artefact,
+    key: SeiKey,
+    *,
+    standard: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Stored:
     """Write an artefact and its signature; what stood in its place is replaced.
 
@@ -50,6 +57,7 @@ def write_artefact(
         artefact: what to write.
         key: signs, before anything is touched.
         standard: the standard's id; needed for conformance where the payload states none.
+        limits: bounds on its size and nesting.
 
     Raises:
         MalformedEvidence: a code of `encode_artefact`, `standard_mismatch`.
@@ -60,10 +68,10 @@ def write_artefact(
     Source: "The .sei/* artefacts", `write_sei_artifact`.
     """
     path = path_of(artefact, standard)
-    data = encode_artefact(artefact)
+    data = encode_artefact(artefact, limits=limits)
     signature = sign_artefact(data, str(path), key)
     with _writing(repository, path) as file:
-        _refuse_collision(file, standard or standard_of(artefact.payload))
+        _refuse_collision(file, standard or standard_of(artefact.payload), limits)
         _replace_pair(file, data, signature)
     return Stored(path=path, data=data, signature=signature)
 
@@ -84,37 +92,35 @@ def write_bundle(repository: Path, data: bytes, key: SeiKey) -> Stored:
     return Stored(path=BUNDLE, data=data, signature=signature)
 
 
-def sign_existing(repository: Path, path: PurePosixPath, key: SeiKey) -> Stored:
+def sign_existing(
+    repository: Path, path: PurePosixPath, key: SeiKey, *, limits: Limits = DEFAULT_LIMITS
+) -> Stored:
     """Sign an artefact that stands in the repository; it is not changed, its signature is replaced.
 
     Args:
         repository: the folder that holds `.sei`.
         path: the artefact's, relative to it.
         key: signs, before anything is touched.
+        limits: bounds on its size and nesting.
 
     Raises:
-        MalformedEvidence: a code of `parse_artefact`, `standard_mismatch`.
-        VerificationFailed: a code of `check_place`.
+        MalformedEvidence, VerificationFailed: a code of `check_placed`.
         UsageError: `not_an_artefact`, `artefact_changed`, `symlink_refused`, `not_a_repository`,
             `file_not_found`, `unreadable_file`, `unwritable_file`, a code of `sign_artefact`.
         SigningError: a code of `sign_artefact`.
     """
-    kind = kind_of(path)
-    if kind is None:
+    if kind_of(path) is None:
         raise UsageError(
             "not_an_artefact",
             "is no place of an artefact",
             where=str(path),
             hint="artefacts are .sei/bundle.json, .sei/reconstruct.json, .sei/conformance/*.json",
         )
-    data = read_artefact(repository, path)
-    if kind == "bundle":
-        check_bundle(data, str(path))
-    else:
-        check_place(parse_artefact(data, str(path)), path)
+    data = read_artefact(repository, path, limits=limits)
+    check_placed(data, path, limits=limits)
     signature = sign_artefact(data, str(path), key)
     with _writing(repository, path) as file:
-        if read_artefact(repository, path) != data:
+        if read_artefact(repository, path, limits=limits) != data:
             raise UsageError(
                 "artefact_changed",
                 "was changed while it was being signed",
@@ -125,19 +131,44 @@ def sign_existing(repository: Path, path: PurePosixPath, key: SeiKey) -> Stored:
     return Stored(path=path, data=data, signature=signature)
 
 
-def read_artefact(repository: Path, path: PurePosixPath) -> bytes:
+def check_placed(
+    data: bytes, path: PurePosixPath, *, limits: Limits = DEFAULT_LIMITS
+) -> Artefact | None:
+    """Check that bytes are an artefact, and of their place; None for the bundle, which is none.
+
+    Args:
+        data: the file's bytes.
+        path: an artefact's, relative to the repository.
+        limits: bounds on its size and nesting.
+
+    Raises:
+        MalformedEvidence: a code of `parse_artefact` or `check_bundle`, `standard_mismatch`.
+        VerificationFailed: a code of `check_place` or `check_bundle`.
+    """
+    if kind_of(path) == "bundle":
+        check_bundle(data, str(path), limits=limits)
+        return None
+    artefact = parse_artefact(data, str(path), limits=limits)
+    check_place(artefact, path)
+    return artefact
+
+
+def read_artefact(
+    repository: Path, path: PurePosixPath, *, limits: Limits = DEFAULT_LIMITS
+) -> bytes:
     """The bytes of a file below the repository, to which no symbolic link may lead.
 
     Args:
         repository: the folder that holds `.sei`.
         path: the file's, relative to it.
+        limits: of its bytes, so many are read as one artefact may have, and one more.
 
     Raises:
         UsageError: `symlink_refused`, `file_not_found`, `unreadable_file`.
     """
     for parent in (*reversed(path.parents[:-1]), path):
         _is_there(repository / parent)
-    return read_file(repository / path, limit=DEFAULT_LIMITS.max_artifact_bytes)
+    return read_file(repository / path, limit=limits.max_artifact_bytes)
 
 
 @contextmanager
@@ -218,7 +249,7 @@ def _keyless_of(file: Path) -> Path:
     return file.with_name(keyless_path(PurePosixPath(file.name)).name)
 
 
-def _refuse_collision(file: Path, standard: str | None) -> None:
+def _refuse_collision(file: Path, standard: str | None, limits: Limits) -> None:
     """Refuse to write over another standard's artefact, or beside one that some systems mix up.
 
     Raises:
@@ -229,12 +260,15 @@ def _refuse_collision(file: Path, standard: str | None) -> None:
             raise _collision(f"is the same file as {other.name} on some systems", file)
     if standard is None or not _is_there(file):
         return
-    data = read_file(file, limit=DEFAULT_LIMITS.max_artifact_bytes)
+    data = read_file(file, limit=limits.max_artifact_bytes)
     try:
-        found = standard_of(parse_artefact(data, str(file)).payload)
+        stated = standard_of(parse_artefact(data, str(file), limits=limits).payload)
     except AttestError:
         return  # what cannot be read is of no standard, and this write repairs it
-    if found not in (None, standard):
+    found = stated or only_id_of(file.name.removesuffix(SUFFIX))
+    if found is None:
+        raise _collision("holds an artefact that does not say of which standard it is", file)
+    if found != standard:
         raise _collision(f"holds the artefact of {found!r} already, not of {standard!r}", file)
 
 
