@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from attest.atomic import replace_file
+from attest.atomic import locked, replace_file
 from attest.bundle import PENDING_MEDIA_TYPE, parse_bundle
+from attest.claims import read_identity
+from attest.engine.chain import load_leaf
 from attest.engine.content import ArtifactContent, PackContent
 from attest.engine.trace import Trace
 from attest.engine.verify import verify_bundle
@@ -25,11 +28,11 @@ from attest.errors import (
 )
 from attest.files import read_file
 from attest.keys import PublicKey
-from attest.limits import Limits
+from attest.limits import DEFAULT_LIMITS, Limits
 from attest.signing.assemble import assemble_bundle
 from attest.signing.config import Services
 from attest.signing.instance import SigningInstance
-from attest.signing.work import SignedWork
+from attest.signing.work import SignedWork, Verifier
 from attest.strictjson import Members, canonicalize, loads
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation
@@ -44,7 +47,7 @@ def may_wait(error: AttestError, work: SignedWork) -> bool:
 
 
 def keep(path: Path, work: SignedWork, why: AttestError) -> AttestError:
-    """Keep a signature for `resume`, in place of one that was kept before.
+    """Keep a signature for `resume`, in place of one of the same signer that was kept before.
 
     Args:
         path: where.
@@ -61,7 +64,9 @@ def keep(path: Path, work: SignedWork, why: AttestError) -> AttestError:
         file.write(data)
 
     try:
-        replace_file(path, write)
+        with locked(path):
+            _require_free(path, work)
+            replace_file(path, write)
     except UsageError as error:
         return type(why)(
             why.code,
@@ -76,6 +81,29 @@ def keep(path: Path, work: SignedWork, why: AttestError) -> AttestError:
         where=str(path),
         hint="it proves nothing yet; when the log answers, run the same command with --resume",
     )
+
+
+def _require_free(path: Path, work: SignedWork) -> None:
+    """Require that nothing is lost when a signature takes this place.
+
+    Raises:
+        UsageError: `file_exists`.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        if _signer(read(path, DEFAULT_LIMITS)) == _signer(work):
+            return
+    except AttestError:  # whatever it is, it is not ours
+        pass
+    raise UsageError("file_exists", "something else is kept there", where=str(path))
+
+
+def _signer(work: SignedWork) -> tuple[str, str] | bytes:
+    if work.verifier.certificate is None:
+        return work.verifier.spki
+    identity = read_identity(load_leaf(work.verifier.certificate))
+    return identity.subject, identity.issuer
 
 
 def read(path: Path, limits: Limits) -> SignedWork:
@@ -163,6 +191,21 @@ def check(
     if first is None:
         raise ValueError("nothing was asked of it")
     return first
+
+
+def require_by(key: PublicKey, work: SignedWork, *, where: Path) -> None:
+    """Require that a kept signature is by the key that signs in this run.
+
+    Raises:
+        SigningError: `pending_mismatch`.
+    """
+    if work.verifier != Verifier(spki=key.spki):
+        raise SigningError(
+            "pending_mismatch",
+            "the kept signature is by another signer, not by this key",
+            where=str(where),
+            hint="leave out --key to complete it, or --resume to sign with this key",
+        )
 
 
 def keys_of(work: SignedWork) -> tuple[PublicKey, ...]:

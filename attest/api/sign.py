@@ -362,6 +362,8 @@ class Session:
                 where=str(where),
                 hint="if the target was changed on purpose, sign it again without --resume",
             )
+        if self.key is not None:
+            pending.require_by(self.key.public, work, where=where)
         claim = pending.check(work, task.contents, self.root, self.limits, where=where)
         signed = task.earlier(Identity.of(claim))
         if signed is None:

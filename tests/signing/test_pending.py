@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from attest.api import pending
-from attest.api.sign import Options, Signed, open_session
+from attest.api.sign import Options, Signed, open_key_session, open_session
 from attest.api.verify import verify
 from attest.errors import AttestError, SigningError
 from attest.oidc import IdentityToken
@@ -23,6 +23,8 @@ from attest.sandbox import Sandbox
 from attest.signing import submit
 from attest.signing.identity import TokenSource
 from attest.signing.instance import SigningInstance
+from attest.signing.keyed import SigningKey
+from attest.signing.keyfile import FileKey, new_key
 from attest.strictjson import JSON
 from attest.trust.root import TrustRoot
 
@@ -106,8 +108,55 @@ def test_where_nothing_can_be_kept_the_log_is_told_of_first(
     sandbox.faults.clear()
     assert caught.value.code == "log_unavailable"
     told = caught.value.message
-    assert told.index("HTTP 500") < told.index("unwritable_file") < told.index(str(taken))
+    assert told.index("HTTP 500") < told.index("file_exists") < told.index(str(taken))
     assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, taken.name]
+
+
+def test_only_what_the_same_signer_kept_makes_way(
+    folder: Path, sandbox: Sandbox, instance: SigningInstance
+) -> None:
+    target, place = folder / "a.txt", folder / "a.txt.pending.json"
+    of_ana = place.read_bytes()
+    sandbox.faults.inject("log-500")
+
+    def sign_as(email: str) -> str:
+        token = IdentityToken.from_text(sandbox.person_token(email))
+        opened = open_session(token=token, instance=instance)
+        with opened as session, pytest.raises(SigningError) as caught:
+            session.sign(target, options=KEEP)
+        return caught.value.code
+
+    assert sign_as("bob@acme.example") == "log_unavailable"
+    assert place.read_bytes() == of_ana
+    assert sign_as("ana@acme.example") == "signature_pending"
+    again = place.read_bytes()
+    assert again != of_ana
+    for foreign in (b"notes of mine", again[:-2], again.replace(b"pending.v1", b"pending.v2")):
+        place.write_bytes(foreign)
+        assert sign_as("ana@acme.example") == "log_unavailable"
+        assert place.read_bytes() == foreign
+
+
+def test_a_key_completes_only_what_it_signed(
+    folder: Path, sandbox: Sandbox, instance: SigningInstance
+) -> None:
+    target = folder / "a.txt"
+    mine, other = (FileKey(key=new_key("p256")) for _ in range(2))
+
+    def sign_with(key: SigningKey, options: Options) -> Signed:
+        with open_key_session(key=key, instance=instance) as session:
+            return session.sign(target, options=options)
+
+    error = refused(folder, sandbox, lambda: sign_with(mine, RESUME))  # kept by an identity
+    assert error.code == "pending_mismatch"
+    (folder / "a.txt.pending.json").unlink()
+    sandbox.faults.inject("log-500")
+    with pytest.raises(SigningError):
+        sign_with(mine, KEEP)
+    sandbox.faults.clear()
+    error = refused(folder, sandbox, lambda: sign_with(other, RESUME))
+    assert error.code == "pending_mismatch"
+    assert sign_with(mine, RESUME).key_id == mine.public.key_id.hex()
 
 
 def resume(target: Path, instance: SigningInstance, source: TokenSource | None = None) -> Signed:
