@@ -132,6 +132,7 @@ def _connected(url: str, deadline: float, where: str) -> HTTPConnection:
     if left <= 0:
         raise Unreached("network_unreachable", "takes too long", where=where)
     connection = _connection(url, min(left, _SILENCE_SECONDS), where)
+    end_at(deadline, connection, where)  # what a proxy says before there is a tunnel, too
     try:
         with told(where):
             connection.connect()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
 
-from attest.connections import Connections, Request
+from attest.connections import Connections, Request, Unreached
 from attest.errors import NetworkError
 
 SECRET = "eyJ-the-token"
@@ -99,3 +101,29 @@ def test_a_proxy_without_a_name(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HTTPS_PROXY", "http://")
     assert ask("https://log.example/").code == "network_unreachable"
     assert proxy.received == b""
+
+
+def test_a_proxy_that_never_ends_its_answer_does_not_outlast_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):  # the client has gone
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            for _ in range(60):
+                connection.sendall(b"X: y\r\n")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        begin = time.monotonic()
+        request = Request(url="https://log.example/", body=b"x")
+        with Connections() as connections, pytest.raises(Unreached) as caught:
+            connections.ask(request, deadline=begin + 0.5)
+        taken = time.monotonic() - begin
+        thread.join()
+    assert caught.value.code == "network_unreachable"
+    assert taken < 4
