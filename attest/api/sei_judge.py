@@ -31,6 +31,8 @@ from attest.verified import VerifiedAttestation
 STEP_READ = "1 read"
 STEP_PARSE = "2 parse"
 STEP_SIGNATURE = "3-5 signature"
+#: Of what is signed by a key that is not at hand.
+STEP_SUBJECT = "5 subject"
 STEP_ARTEFACT = "6 artefact"
 #: A `.sig` has no place for a time.
 _EVIDENCE = Evidence(timeless=True)
@@ -58,7 +60,7 @@ class ArtefactJudge:
         Raises:
             PolicyFileError: the policy decides nothing, of this artefact or any other.
         """
-        report = self._begin(found)
+        report = self.begin(found)
         trace = Trace(explains=self.explains)
         try:
             if found.error is not None:
@@ -73,7 +75,8 @@ class ArtefactJudge:
         except (MalformedEvidence, VerificationFailed, UsageError) as error:
             return replace(report.failed(error), checks=trace.checks)
 
-    def _begin(self, found: Found) -> Report:
+    def begin(self, found: Found) -> Report:
+        """The report of one that nothing is known of yet."""
         if self.judge is not None:
             return self.judge.begin("artefact", str(found.path))
         return Report(
@@ -109,21 +112,22 @@ class ArtefactJudge:
         path, digest = signature_path(found.path), hashlib.sha256(data).digest()
         with trace.step(STEP_PARSE):
             signature = self._signature(path)
-        with trace.step(STEP_SIGNATURE):
-            try:
+        try:
+            with trace.step(STEP_SIGNATURE):
                 verify_signature(signature, digest, [open_local_key({}).public], limits=self.limits)
-            except Untrusted:
+        except Untrusted:  # the step is told of as skipped
+            with trace.step(STEP_SUBJECT):
                 check_statement(signature, digest, limits=self.limits)
-                warning = Warned(
-                    code="signature_not_checked",
-                    message=f"its signature was not checked: it names the key {signature.keyid}",
-                )
-            else:
-                warning = Warned(
-                    code="development_key",
-                    message="signed with the development key, which everybody has: anybody can"
-                    " have written this",
-                )
+            warning = Warned(
+                code="signature_not_checked",
+                message=f"its signature was not checked: it names the key {signature.keyid}",
+            )
+        else:
+            warning = Warned(
+                code="development_key",
+                message="signed with the development key, which everybody has: anybody can"
+                " have written this",
+            )
         warnings = self._check(found.path, data, trace)
         return replace(report, checks=trace.checks, warnings=(*report.warnings, warning, *warnings))
 

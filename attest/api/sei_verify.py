@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # whoever gives a key or a root has loaded it
 
 #: Gives the roots under which bundles are judged; asked only where a bundle lies.
 Roots = Callable[[], "Sequence[TrustRoot]"]
+#: What to report of an artefact on which the program itself fails.
+Unforeseen = Callable[[Exception], AttestError]
 
 
 def verify_artefacts(
@@ -127,6 +129,7 @@ def examine_artefacts(
     limits: Limits | None = None,
     explain: bool = False,
     warnings: Sequence[Warned] = (),
+    unforeseen: Unforeseen | None = None,
 ) -> Iterator[Report]:
     """As `verify_artefacts`, but verdicts are only in the reports; without a policy, integrity.
 
@@ -141,6 +144,8 @@ def examine_artefacts(
         limits: as for `verify_artefacts`.
         explain: keep in the report what every step compared, and the time it took.
         warnings: what every report is to say.
+        unforeseen: makes an error of what nobody foresaw, so that the next artefact has its turn;
+            if not given, that is raised.
 
     Raises:
         UsageError: `no_sei_folder`, `naive_time`, …: no verdict.
@@ -179,7 +184,14 @@ def examine_artefacts(
         report = report_of_folder(assurance_of(policy), _no_artefacts())
         yield replace(report, warnings=beside)
     for item in walked.found:
-        report = examine(item)
+        try:
+            report = examine(item)
+        except AttestError:  # no verdict on any
+            raise
+        except Exception as error:
+            if unforeseen is None:
+                raise
+            report = examine.begin(item).failed(unforeseen(error))
         yield replace(report, warnings=(*report.warnings, *beside))
         beside = tuple(warnings)  # what is left over is told of once
 

@@ -17,6 +17,7 @@ from attest.api.sei_verify import (
     report_of_folder,
 )
 from attest.cli.context import Context
+from attest.cli.failure import internal_error, traceback_lines
 from attest.cli.sei_registered import is_inside, refuse_keys_inside, registered_policy
 from attest.cli.verify_answer import Form, answer_of, write_document
 from attest.cli.verify_file import policy_roots_of, tell_rules
@@ -98,6 +99,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
     form = Form.of(context, explain=False)
     codes: Counter[int] = Counter()
     outcomes: list[Outcome] = []
+
+    def unforeseen(error: Exception) -> AttestError:
+        if form.verbosity >= 2:
+            for line in traceback_lines(error):
+                context.complain(line)
+        return internal_error(error)
+
     for report in examine_artefacts(
         args.repo,
         policy=asked.policy,
@@ -106,6 +114,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         system=args.system,
         limits=context.settings.limits,
         warnings=asked.warnings,
+        unforeseen=unforeseen,
     ):
         answer = answer_of(report, (), form)
         answer.tell(context)
@@ -114,7 +123,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         codes[answer.exit_code] += 1
     write_document(outcomes, context.settings.output, context)
     if codes.total() > 1:
-        context.say(summary(codes, "artefacts"))
+        context.say(summary(codes, "artefacts", intact=asked.policy is None))
     return max(codes, default=EXIT_NO_VERDICT)
 
 

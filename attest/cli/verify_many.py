@@ -70,7 +70,7 @@ def verify_many(
                 progress(codes.total(), total)
     write_document(outcomes, verification.form.output, context)
     if codes.total() > 1:
-        context.say(summary(codes))
+        context.say(summary(codes, intact=verification.policy is None))
     if targets.unsigned:
         files = "file" if targets.unsigned == 1 else "files"
         context.say(f"not looked at: {targets.unsigned} {files} with no bundle beside")
@@ -89,8 +89,18 @@ def _processes(jobs: int | None, named: Iterable[Named]) -> tuple[int, Iterator[
     return jobs or cores(), targets
 
 
-def summary(codes: Counter[int], what: str = "targets") -> str:
-    """How many of what was verified ended how, by their exit codes."""
-    words = {EXIT_OK: "verified", EXIT_VERDICT: "failed", EXIT_NO_VERDICT: "without a verdict"}
+def summary(codes: Counter[int], what: str = "targets", *, intact: bool = False) -> str:
+    """How many of what was verified ended how, by their exit codes.
+
+    Args:
+        codes: how often each was met.
+        what: what was verified, in the plural.
+        intact: whether nobody's identity was asked for, so that nothing was verified.
+    """
+    words = {
+        EXIT_OK: "intact" if intact else "verified",
+        EXIT_VERDICT: "failed",
+        EXIT_NO_VERDICT: "without a verdict",
+    }
     counts = ", ".join(f"{codes[code]} {word}" for code, word in words.items() if codes[code])
     return f"{codes.total()} {what}: {counts}"

@@ -141,7 +141,7 @@ def test_many_targets_are_counted_as_they_are_done(pack: Path, jobs: str) -> Non
     text = said(words, Terminal(), {})
     assert "verifying [" in text
     assert " 50%" in text
-    assert seen(text.split("\n")[0]) == "8 targets: 8 verified"
+    assert seen(text.split("\n")[0]) == "8 targets: 8 intact"
 
 
 @pytest.mark.usefixtures("impatient")

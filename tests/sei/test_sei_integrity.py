@@ -39,6 +39,16 @@ def test_integrity_asks_for_no_key_and_says_so(repository: Path) -> None:
     assert all(item.attestations == () for item in reports.values())
 
 
+def test_no_signature_is_called_checked_that_was_not(repository: Path) -> None:
+    sign(repository, BUNDLE, open_local_key({}))
+    steps = {
+        name: [(step.check, step.status) for step in report.checks if step.check[0] in "35"]
+        for name, report in intact(repository).items()
+    }
+    unknown = [("3-5 signature", "skip"), ("5 subject", "pass")]
+    assert steps == dict.fromkeys(ALL, unknown) | {BUNDLE: [("3-5 signature", "pass")]}
+
+
 def forge(path: Path) -> None:
     """Name the development key in what a stranger signed."""
     document = json.loads(Path(f"{path}.sig").read_bytes())

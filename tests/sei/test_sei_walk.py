@@ -207,6 +207,17 @@ def test_what_a_cut_off_write_leaves_is_no_evidence_and_is_named(tmp_path: Path)
     }
 
 
+def test_only_files_are_left_by_writes(tmp_path: Path) -> None:
+    make(tmp_path, ".sei/bundle.json", ".sei/.hidden.lock/evidence.json")
+    make(tmp_path, "outside")
+    expected = {".sei/bundle.json": None, ".sei/.hidden.lock": "unexpected_file"}
+    if os.name != "nt":
+        (tmp_path / ".sei" / ".bundle.json.lock").symlink_to(tmp_path / "outside")
+        expected[".sei/.bundle.json.lock"] = "symlink_refused"
+    assert codes(tmp_path) == expected
+    assert walk(tmp_path, limits=DEFAULT_LIMITS).leftovers == ()
+
+
 def test_an_endless_folder_is_not_read_to_its_end(tmp_path: Path) -> None:
     make(tmp_path, *(f".sei/conformance/{number}.json" for number in range(301)))
     assert len(walked(tmp_path)) == 301

@@ -70,7 +70,7 @@ def walk(repository: Path, *, limits: Limits) -> Walked:
             _list(repository, folder, files, limits)
     if _is_folder(files.get(CONFORMANCE)):
         del files[CONFORMANCE]
-    leftovers = [path for path in files if _LEFTOVER.fullmatch(path.name)]
+    leftovers = [path for path in files if _LEFTOVER.fullmatch(path.name) and _is_file(files[path])]
     for path in leftovers:
         del files[path]
     found = (_found(path, files) for path in sorted(files))
