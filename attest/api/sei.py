@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,9 @@ from attest.errors import AttestError, UsageError
 from attest.formats.sei.artefact import Artefact, is_kind
 from attest.formats.sei.layout import FOLDER, kind_of, signature_path
 from attest.formats.sei.signature import (
+    DigestOf,
     SeiKey,
+    digests_of,
     key_id_of,
     parse_signature,
     verify_signature,
@@ -171,9 +172,10 @@ def _kept(repository: Path, path: PurePosixPath, key: SeiKey, limits: Limits) ->
 
 def _signed(repository: Path, stored: Stored, key: SeiKey, *, kept: bool = False) -> Signed:
     """What became of an artefact, read back as whoever verifies it will read it."""
-    digest = hashlib.sha256(stored.data)
-    made = _verified(stored, key.public, digest.digest())
-    subject = SignedSubject(name=str(stored.path), digest=f"sha256:{digest.hexdigest()}")
+    digest_of = digests_of(stored.data)
+    made = _verified(stored, key.public, digest_of)
+    sha256 = digest_of("sha256").hex()
+    subject = SignedSubject(name=str(stored.path), digest=f"sha256:{sha256}")
     return Signed(
         target=subject.name,
         kind="artefact",
@@ -186,6 +188,6 @@ def _signed(repository: Path, stored: Stored, key: SeiKey, *, kept: bool = False
     )
 
 
-def _verified(stored: Stored, key: PublicKey, sha256: bytes) -> VerifiedAttestation:
+def _verified(stored: Stored, key: PublicKey, digest_of: DigestOf) -> VerifiedAttestation:
     where = str(signature_path(stored.path))
-    return verify_signature(parse_signature(stored.signature, where), sha256, [key])
+    return verify_signature(parse_signature(stored.signature, where), digest_of, [key])

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from attest.api.attestation import Judged, judged_as
 from attest.api.judge import Judge, open_bundle
-from attest.digest import Algorithm
 from attest.engine.trace import Trace
 from attest.errors import MalformedEvidence, Untrusted, UsageError, VerificationFailed
 from attest.files import read_file
 from attest.formats.sei.artefact import check_bundle, parse_artefact
 from attest.formats.sei.layout import check_place, keyless_path, kind_of, signature_path
 from attest.formats.sei.signature import (
+    DigestOf,
     UntrustedSignature,
     check_statement,
+    digests_of,
     parse_signature,
     verify_signature,
 )
@@ -67,11 +67,12 @@ class ArtefactJudge:
                 raise found.error
             with trace.step(STEP_READ):
                 data = self._read(found)
-                digest = hashlib.sha256(data).digest()
-            report = replace(report, target=replace(report.target, digest={"sha256": digest.hex()}))
+                digest_of = digests_of(data)
+                digest = {"sha256": digest_of("sha256").hex()}
+            report = replace(report, target=replace(report.target, digest=digest))
             if self.judge is None:
-                return self._intact(report, found, data, trace)
-            return self._decided(self.judge, report, found, data, trace)
+                return self._intact(report, found, data, digest_of, trace)
+            return self._decided(self.judge, report, found, data, digest_of, trace)
         except (MalformedEvidence, VerificationFailed, UsageError) as error:
             return replace(report.failed(error), checks=trace.checks)
 
@@ -105,19 +106,21 @@ class ArtefactJudge:
             )
         return data
 
-    def _intact(self, report: Report, found: Found, data: bytes, trace: Trace) -> Report:
+    def _intact(
+        self, report: Report, found: Found, data: bytes, digest_of: DigestOf, trace: Trace
+    ) -> Report:
         """Whether it is what was signed, by whomever."""
         from attest.signing.sei_local import open_local_key
 
-        path, digest = signature_path(found.path), hashlib.sha256(data).digest()
         with trace.step(STEP_PARSE):
-            signature = self._signature(path)
+            signature = self._signature(signature_path(found.path))
         try:
             with trace.step(STEP_SIGNATURE):
-                verify_signature(signature, digest, [open_local_key({}).public], limits=self.limits)
+                development = open_local_key({}).public
+                verify_signature(signature, digest_of, [development], limits=self.limits)
         except Untrusted:  # the step is told of as skipped
             with trace.step(STEP_SUBJECT):
-                check_statement(signature, digest, limits=self.limits)
+                check_statement(signature, digest_of, limits=self.limits)
             warning = Warned(
                 code="signature_not_checked",
                 message=f"its signature was not checked: it names the key {signature.keyid}",
@@ -132,9 +135,15 @@ class ArtefactJudge:
         return replace(report, checks=trace.checks, warnings=(*report.warnings, warning, *warnings))
 
     def _decided(
-        self, judge: Judge, report: Report, found: Found, data: bytes, trace: Trace
+        self,
+        judge: Judge,
+        report: Report,
+        found: Found,
+        data: bytes,
+        digest_of: DigestOf,
+        trace: Trace,
     ) -> Report:
-        judged = list(self._attestations(judge, found, data))
+        judged = list(self._attestations(judge, found, digest_of))
         warnings: tuple[Warned, ...] = ()
         if found.keyless and not self.reads_bundles:
             message = "the Sigstore bundle beside it was not read: keys alone were named"
@@ -149,14 +158,14 @@ class ArtefactJudge:
         report = replace(report, warnings=(*report.warnings, *warnings))
         return judge.decide(report, judged, trace, evidence=_EVIDENCE)
 
-    def _attestations(self, judge: Judge, found: Found, data: bytes) -> Iterator[Judged]:
+    def _attestations(self, judge: Judge, found: Found, digest_of: DigestOf) -> Iterator[Judged]:
         """Every signature that may count, judged."""
         if found.signed:
-            yield self._by_key(judge, signature_path(found.path), hashlib.sha256(data).digest())
+            yield self._by_key(judge, signature_path(found.path), digest_of)
         if found.keyless and self.reads_bundles:
-            yield from self._keyless(judge, keyless_path(found.path), data)
+            yield from self._keyless(judge, keyless_path(found.path), digest_of)
 
-    def _by_key(self, judge: Judge, path: PurePosixPath, digest: bytes) -> Judged:
+    def _by_key(self, judge: Judge, path: PurePosixPath, digest_of: DigestOf) -> Judged:
         trace = Trace(explains=self.explains)
         verified: VerifiedAttestation | None = None
         failure: MalformedEvidence | VerificationFailed | None = None
@@ -166,9 +175,9 @@ class ArtefactJudge:
             with trace.step(STEP_SIGNATURE) as step:
                 step.detail = f"keyid {signature.keyid}"  # reports name keys by their SPKI
                 if step.explains:
-                    step.compare("SHA-256 of the artefact", digest)
+                    step.compare("SHA-256 of the artefact", digest_of("sha256"))
                 verified = verify_signature(
-                    signature, digest, judge.policy.rules.keys, limits=self.limits
+                    signature, digest_of, judge.policy.rules.keys, limits=self.limits
                 )
         except (MalformedEvidence, VerificationFailed) as error:
             failure = error
@@ -178,13 +187,9 @@ class ArtefactJudge:
         data = read_file(self.repository / path, limit=self.limits.max_bundle_bytes)
         return parse_signature(data, str(path), limits=self.limits)
 
-    def _keyless(self, judge: Judge, path: PurePosixPath, data: bytes) -> Iterator[Judged]:
+    def _keyless(self, judge: Judge, path: PurePosixPath, digest_of: DigestOf) -> Iterator[Judged]:
         from attest.api.bundles import read_bundles
         from attest.engine.content import ArtifactContent
-
-        @cache
-        def digest_of(algorithm: Algorithm) -> bytes:
-            return hashlib.new(algorithm, data).digest()
 
         file = self.repository / path
         try:

@@ -15,7 +15,7 @@ from attest.formats.sei.signature import check_statement, parse_signature
 from attest.limits import Limits
 from attest.statement import STATEMENT_V01
 from tests.sei import second
-from tests.sei.verdicts import DATA, OURS, SHA256, code_of, verified
+from tests.sei.verdicts import DATA, OURS, SHA256, SHA384, SHA512, code_of, verified
 
 
 def signed(statement: Any, **parts: Any) -> bytes:  # noqa: ANN401  # any JSON
@@ -32,6 +32,8 @@ def signed(statement: Any, **parts: Any) -> bytes:  # noqa: ANN401  # any JSON
         {"subject": [{"name": "../../elsewhere", "digest": {"sha256": SHA256.hex()}}]},
         {"subject": [{"digest": {"sha256": SHA256.hex()}}]},
         {"subject": [{"digest": {"sha256": SHA256.hex(), "gitTree": "a1"}, "uri": "x:y"}]},
+        {"subject": [{"digest": {"sha256": SHA256.hex(), "sha512": SHA512.hex()}}]},
+        {"subject": [{"digest": {"sha256": SHA256.hex(), "sha384": SHA384.hex()}}]},
     ],
 )
 def test_what_the_document_leaves_open_is_not_judged(changes: dict[str, Any]) -> None:
@@ -65,6 +67,14 @@ def test_the_payload_type_is_not_judged_but_is_bound(payload_type: str) -> None:
         ({"subject": [{"digest": {"sha256": SHA256.hex()[:-2]}}]}, "invalid_subject"),
         ({"subject": [{"digest": {"sha256": "0" * 64}}]}, "digest_mismatch"),
         ({"subject": [{"digest": {"sha256": SHA256.hex()}}] * 2}, "invalid_subject"),
+        (
+            {"subject": [{"digest": {"sha256": SHA256.hex(), "sha512": "0" * 128}}]},
+            "digest_mismatch",
+        ),
+        (
+            {"subject": [{"digest": {"sha256": SHA256.hex(), "sha384": SHA512.hex()[:96]}}]},
+            "digest_mismatch",
+        ),
         ({"predicateType": ""}, "invalid_statement"),
         ({"other": "member"}, "invalid_statement"),
     ],
@@ -114,7 +124,7 @@ def test_an_unsigned_statement_is_never_reached() -> None:
 def test_a_digest_of_another_length_matches_nothing(size: int) -> None:
     parsed = parse_signature(second.sign(DATA, OURS).file(), "x")
     with pytest.raises(AttestError) as caught:
-        check_statement(parsed, (SHA256 + SHA256)[:size])
+        check_statement(parsed, lambda _: (SHA256 + SHA256)[:size])
     assert caught.value.code == "digest_mismatch"
 
 

@@ -19,7 +19,12 @@ import pytest
 from attest.errors import MalformedEvidence, Untrusted, VerificationFailed
 from attest.formats.sei.artefact import check_bundle, encode_artefact, parse_artefact
 from attest.formats.sei.layout import check_place, kind_of
-from attest.formats.sei.signature import parse_signature, sign_artefact, verify_signature
+from attest.formats.sei.signature import (
+    digests_of,
+    parse_signature,
+    sign_artefact,
+    verify_signature,
+)
 from attest.publickey import parse_sec1_hex
 from attest.verified import VerifiedAttestation
 from tests.sei import golden, second
@@ -50,7 +55,7 @@ def read(name: str) -> bytes:
 
 
 def verified(sig: bytes, data: bytes) -> VerifiedAttestation:
-    return verify_signature(parse_signature(sig, "x"), hashlib.sha256(data).digest(), (KEY,))
+    return verify_signature(parse_signature(sig, "x"), digests_of(data), (KEY,))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -121,7 +126,7 @@ def sweep_of_the_artefact(name: str, turns: int) -> None:
     data = read(name)
     for changed in islice(changes(data), turns * len(data)):
         with pytest.raises(VerificationFailed) as caught:
-            verify_signature(signature, hashlib.sha256(changed).digest(), (KEY,))
+            verify_signature(signature, digests_of(changed), (KEY,))
         assert caught.value.code == "digest_mismatch"
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from attest.errors import SigningError, Untrusted, UsageError
 from attest.formats.sei.signature import (
+    digests_of,
     key_id_of,
     parse_signature,
     sign_artefact,
@@ -25,7 +26,7 @@ from attest.keys import PublicKey
 from attest.signing.keyfile import FileKey
 from attest.verified import KeyIdentity
 from tests.sei import second
-from tests.sei.verdicts import DATA, KEY, NAME, OURS, SHA256, STRANGER, code_of, verified
+from tests.sei.verdicts import DATA, KEY, NAME, OURS, STRANGER, code_of, verified
 
 
 def test_the_second_implementation_verifies_what_we_sign() -> None:
@@ -114,7 +115,7 @@ def test_a_stranger_counts_for_nothing() -> None:
         verified(sig)
     assert caught.value.code == "untrusted_key"
     with pytest.raises(Untrusted):
-        verify_signature(parse_signature(sig, "x"), SHA256, ())
+        verify_signature(parse_signature(sig, "x"), digests_of(DATA), ())
     verified(sig, KEY.public, PublicKey(STRANGER.public_key()))
 
 

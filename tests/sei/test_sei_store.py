@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 
 from attest.errors import AttestError, SigningError, UsageError
 from attest.formats.sei.artefact import Artefact, encode_artefact
-from attest.formats.sei.signature import SeiKey, parse_signature, verify_signature
+from attest.formats.sei.signature import SeiKey, digests_of, parse_signature, verify_signature
 from attest.formats.sei.store import (
     Stored,
     read_artefact,
@@ -40,7 +39,7 @@ def require_pair(repository: Path, path: PurePosixPath) -> None:
     """Hold a signature in a repository to what it stands beside."""
     data = (repository / path).read_bytes()
     parsed = parse_signature((repository / f"{path}.sig").read_bytes(), str(path))
-    statement = verify_signature(parsed, sha256(data).digest(), (KEY.public,)).statement
+    statement = verify_signature(parsed, digests_of(data), (KEY.public,)).statement
     assert statement is not None
     assert statement.subjects[0].name == str(path)
 

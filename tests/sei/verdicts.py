@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from attest.errors import AttestError
-from attest.formats.sei.signature import parse_signature, verify_signature
+from attest.formats.sei.signature import digests_of, parse_signature, verify_signature
 from attest.keys import PublicKey
 from attest.signing.keyfile import FileKey
 from attest.verified import VerifiedAttestation
@@ -15,6 +15,8 @@ from tests.sei import second
 
 DATA = b'{\n  "schema_version": 1\n}'
 SHA256 = hashlib.sha256(DATA).digest()
+SHA384 = hashlib.sha384(DATA).digest()
+SHA512 = hashlib.sha512(DATA).digest()
 NAME = ".sei/reconstruct.json"
 OURS = second.private_key("ours")
 KEY = FileKey(OURS)
@@ -23,7 +25,7 @@ STRANGER = second.private_key("a stranger")
 
 def verified(sig: bytes, *keys: PublicKey, data: bytes = DATA) -> VerifiedAttestation:
     parsed = parse_signature(sig, "x.json.sig")
-    return verify_signature(parsed, hashlib.sha256(data).digest(), keys or (KEY.public,))
+    return verify_signature(parsed, digests_of(data), keys or (KEY.public,))
 
 
 def code_of(sig: bytes, *keys: PublicKey, data: bytes = DATA) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from attest.digest import Algorithm
 from attest.dsse import IN_TOTO_PAYLOAD_TYPE, pae
 from attest.errors import (
     MalformedEvidence,
@@ -30,6 +32,8 @@ from attest.verified import KeyIdentity, VerifiedAttestation
 
 #: The predicate type that is written; the document leaves it open, and none is asked for.
 PREDICATE_TYPE = "urn:attest:sei:v1"
+#: Raw digests of an artefact exactly as stored.
+DigestOf: TypeAlias = Callable[[Algorithm], bytes]
 _CODE = "invalid_sei_signature"
 _SCALAR = 32
 _RAW = 2 * _SCALAR
@@ -178,9 +182,19 @@ def _check_form(signature: bytes, where: str) -> None:
     )
 
 
+def digests_of(data: bytes) -> DigestOf:
+    """The digests of an artefact, each made when it is first asked for."""
+
+    @cache
+    def digest_of(algorithm: Algorithm) -> bytes:
+        return hashlib.new(algorithm, data).digest()
+
+    return digest_of
+
+
 def verify_signature(
     signature: UntrustedSignature,
-    sha256: bytes,
+    digest_of: DigestOf,
     keys: Sequence[PublicKey],
     *,
     limits: Limits = DEFAULT_LIMITS,
@@ -189,7 +203,7 @@ def verify_signature(
 
     Args:
         signature: as parsed.
-        sha256: 32 raw bytes, digest of the artefact exactly as stored.
+        digest_of: digests of the artefact.
         keys: those whose signatures count.
         limits: bounds on the statement.
 
@@ -211,7 +225,7 @@ def verify_signature(
     return VerifiedAttestation(
         signer=KeyIdentity(key_id=key.key_id.hex()),
         certificate=None,
-        statement=check_statement(signature, sha256, limits=limits),
+        statement=check_statement(signature, digest_of, limits=limits),
         times=(),
         log_entries=(),
         instance="",
@@ -219,7 +233,7 @@ def verify_signature(
 
 
 def check_statement(
-    signature: UntrustedSignature, sha256: bytes, *, limits: Limits = DEFAULT_LIMITS
+    signature: UntrustedSignature, digest_of: DigestOf, *, limits: Limits = DEFAULT_LIMITS
 ) -> Statement:
     """Check that the statement speaks of the artefact; by itself this says nothing of who signed.
 
@@ -227,7 +241,7 @@ def check_statement(
 
     Args:
         signature: as parsed.
-        sha256: 32 raw bytes, digest of the artefact exactly as stored.
+        digest_of: digests of the artefact.
         limits: bounds on the statement.
 
     Raises:
@@ -250,18 +264,21 @@ def check_statement(
     if len(statement.subjects) != 1:
         message = f"must name exactly one subject, names {len(statement.subjects)}"
         raise VerificationFailed("invalid_subject", message, where=f"{where}.subject")
-    named = statement.subjects[0].checkable().get("sha256")
-    if named is None:
+    named = statement.subjects[0].checkable()
+    if "sha256" not in named:
         raise VerificationFailed(
             "invalid_subject", "has no sha256", where=f"{where}.subject[0].digest"
         )
-    if named != sha256:
-        raise VerificationFailed(
-            "digest_mismatch",
-            f"was signed with SHA-256 {named.hex()}, is {sha256.hex()}",
-            where=f"{where}.subject[0].digest",
-            hint="the artefact was changed after signing, or the signature is another artefact's",
-        )
+    # The document asks for SHA-256; one that is named beside it is signed too, and must be true.
+    for algorithm, digest in named.items():
+        if digest != digest_of(algorithm):
+            raise VerificationFailed(
+                "digest_mismatch",
+                f"was signed with {algorithm} {digest.hex()}, is {digest_of(algorithm).hex()}",
+                where=f"{where}.subject[0].digest",
+                hint="the artefact was changed after signing, or the signature is another"
+                " artefact's",
+            )
     return statement
 
 
