@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attest.cli.context import Context
-from attest.errors import EXIT_NO_VERDICT, AttestError, UsageError
+from attest.errors import EXIT_NO_VERDICT, AttestError, UsageError, without_tokens
 from attest.terminal import escape, paint, wants_color
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ def report_unexpected(error: Exception, context: Context, command: object = None
 
 
 def traceback_lines(error: Exception) -> list[str]:
-    """Where an error happened, escaped."""
+    """Where an error happened, escaped and without tokens: its text may quote what was sent."""
     import traceback
 
-    return [escape(line) for line in "".join(traceback.format_exception(error)).splitlines()]
+    text = without_tokens("".join(traceback.format_exception(error)))
+    return [escape(line) for line in text.splitlines()]
 
 
 def internal_error(error: Exception) -> UsageError:

@@ -29,5 +29,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise BrokenPipeError
     if args.how == "fault":
         raise KeyError("a\x1bb")
+    if args.how == "leak":
+        raise ValueError("b'Bearer eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl' is no header")
     context.result(context.paint(args.how, "green"))
     return 0

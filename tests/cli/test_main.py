@@ -85,6 +85,13 @@ def test_a_fault_shows_its_place_to_a_developer(run: Run) -> None:
     assert "\x1b" not in ended.stderr
 
 
+@pytest.mark.parametrize("more", [["-vv"], ["-q"], ["--output=json"]])
+def test_a_fault_shows_no_token_whatever_it_quotes(run: Run, more: list[str]) -> None:
+    ended = run("fail", "leak", *more)
+    assert "ValueError" in ended.stdout + ended.stderr
+    assert "eyJ" not in ended.stdout + ended.stderr
+
+
 def test_a_fault_as_json(run: Run) -> None:
     ended = run("fail", "fault", "--output=json", "-q")
     assert (ended.code, ended.stderr) == (2, "")
