@@ -272,9 +272,10 @@ def check_statement(
     # The document asks for SHA-256; one that is named beside it is signed too, and must be true.
     for algorithm, digest in named.items():
         if digest != digest_of(algorithm):
+            name = f"SHA-{algorithm.removeprefix('sha')}"
             raise VerificationFailed(
                 "digest_mismatch",
-                f"was signed with {algorithm} {digest.hex()}, is {digest_of(algorithm).hex()}",
+                f"was signed with {name} {digest.hex()}, is {digest_of(algorithm).hex()}",
                 where=f"{where}.subject[0].digest",
                 hint="the artefact was changed after signing, or the signature is another"
                 " artefact's",
