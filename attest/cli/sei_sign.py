@@ -12,6 +12,7 @@ from attest.cli.context import Context
 from attest.cli.failure import internal_error, report_failure, report_unexpected
 from attest.cli.sei_key import add_key_options, opened_key
 from attest.cli.sei_keyless import add_keyless_options, keyless_session, make_bundle
+from attest.cli.sei_repository import add_repository_option
 from attest.errors import EXIT_OK, AttestError, UsageError
 from attest.report.json import error_to_json
 
@@ -43,9 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", help="an artefact (default: all of the repository)"
     )
-    parser.add_argument(
-        "--repo", metavar="DIR", default=".", help="repository (default: the current folder)"
-    )
+    add_repository_option(parser)
     add_key_options(parser)
     add_keyless_options(parser)
 

@@ -19,8 +19,15 @@ from attest.api.sei_verify import (
 from attest.cli.context import Context
 from attest.cli.failure import internal_error, traceback_lines
 from attest.cli.sei_registered import is_inside, refuse_keys_inside, registered_policy
+from attest.cli.sei_repository import add_repository_option
 from attest.cli.verify_answer import Form, answer_of, write_document
-from attest.cli.verify_file import policy_roots_of, tell_rules
+from attest.cli.verify_file import (
+    add_policy_signer_options,
+    load_named_policy,
+    policy_roots_of,
+    refuse_signed_policy,
+    tell_rules,
+)
 from attest.cli.verify_many import summary
 from attest.cli.verify_trust import add_trust_options
 from attest.errors import EXIT_NO_VERDICT, AttestError, UsageError
@@ -41,6 +48,8 @@ examples:
     attest sei verify --pubkey 04… --pubkey 04…
   by a policy file: keys with windows and revocations, and identities with Sigstore bundles:
     attest sei verify --policy ../sei-policy.yaml
+  by one that whom you name has signed, and which the repository may hold for that:
+    attest sei verify --policy ci/sei.yaml --policy-signer ciso@acme.example --policy-issuer google
   with the keys in sei-policy.yaml of your configuration folder, as a job's JSON Lines:
     attest sei verify --repo checkout --system loan --output json
   only whether artefacts are as they were signed, by whomever:
@@ -60,9 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = "Check every .sei artefact of a repository against registered keys."
     parser.epilog = EXAMPLES
-    parser.add_argument(
-        "--repo", metavar="DIR", default=".", help="repository (default: the current folder)"
-    )
+    add_repository_option(parser)
     who = parser.add_argument_group("who must have signed (default: your sei-policy.yaml)")
     who.add_argument(
         "--pubkey",
@@ -72,6 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a registered key, as `attest sei pubkey` prints it; may be repeated",
     )
     who.add_argument("--policy", metavar="FILE", help="policy in YAML or JSON")
+    add_policy_signer_options(who)
     who.add_argument(
         "--integrity-only",
         action="store_true",
@@ -132,8 +140,9 @@ def _asked(args: argparse.Namespace, context: Context) -> _Asked:
 
     Raises:
         UsageError: `invalid_usage`, `no_registered_key`, `invalid_key`, and the codes of
-            `registered_policy`.
-        PolicyFileError: `policy_expired`, and the codes of `attest.policy.load`.
+            `registered_policy` and `load_named_policy`.
+        PolicyFileError: `policy_expired`, and the codes of `load_named_policy`.
+        TrustError: the codes of `load_named_policy`.
     """
     ways = {
         "--pubkey": bool(args.pubkey),
@@ -141,6 +150,8 @@ def _asked(args: argparse.Namespace, context: Context) -> _Asked:
         "--integrity-only": args.integrity_only,
     }
     given = [name for name, is_given in ways.items() if is_given]
+    if args.policy is None:
+        refuse_signed_policy(args)
     if len(given) > 1:
         raise UsageError("invalid_usage", f"{given[0]} excludes {', '.join(given[1:])}")
     if given in (["--pubkey"], ["--integrity-only"]):
@@ -154,7 +165,7 @@ def _asked(args: argparse.Namespace, context: Context) -> _Asked:
             return _Asked(policy=None)
         return _Asked(policy=_of_keys(args.pubkey))
     if args.policy is not None:
-        return _by_policy(Policy.load(args.policy), args, context)
+        return _by_policy(Policy(rules=load_named_policy(args, context)), args, context)
     registered = registered_policy(Path(args.repo), context)
     if registered is None:
         raise no_registered_key()
@@ -177,7 +188,8 @@ def _by_policy(policy: Policy, args: argparse.Namespace, context: Context) -> _A
     if context.settings.output == "text":
         tell_rules(rules, args, context)
     warnings: tuple[Warned, ...] = ()
-    if is_of_repository:
+    # What its signer signed nobody else can change, wherever it lies.
+    if is_of_repository and args.policy_signer is None:
         message = f"{args.policy} lies in the repository that it decides on: who may change the"
         message += " evidence may change it too"
         warnings = (Warned(code="policy_in_repository", message=message),)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attest.cli.context import Context
 from attest.cli.sei_key import add_key_options, opened_key
 from attest.cli.sei_keyless import add_keyless_options, keyless_session, make_bundle
+from attest.cli.sei_repository import add_repository_option
 from attest.errors import EXIT_OK, AttestError, MalformedEvidence, UsageError
 from attest.files import read_file
 from attest.strictjson import JSON, loads
@@ -53,9 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="of conformance: the standard's id, as eu/pren-18228@2026 (default: the payload's)",
     )
-    parser.add_argument(
-        "--repo", metavar="DIR", default=".", help="repository (default: the current folder)"
-    )
+    add_repository_option(parser)
     add_key_options(parser)
     add_keyless_options(parser)
 

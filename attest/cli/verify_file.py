@@ -15,6 +15,8 @@ from attest.errors import UsageError
 from attest.terminal import escape
 
 if TYPE_CHECKING:  # loaded only where a policy file decides
+    from collections.abc import Callable
+
     from attest.policy.model import Policy
     from attest.policy.rules import PolicyFile
     from attest.trust.root import TrustRoot
@@ -34,6 +36,11 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options that name a policy file."""
     group = parser.add_argument_group("or a policy file, which alone says who must have signed")
     group.add_argument("--policy", metavar="FILE", help="policy in YAML or JSON")
+    add_policy_signer_options(group)
+
+
+def add_policy_signer_options(group: argparse._ArgumentGroup) -> None:
+    """Declare the options that say who must have signed the policy file itself."""
     group.add_argument(
         "--policy-signer",
         metavar="ID",
@@ -79,7 +86,7 @@ def policy_file_of(
             f"--policy excludes {', '.join(beside)}",
             hint="write it into the policy: only one of them can say who must have signed",
         )
-    rules = _loaded(args, context)
+    rules = load_named_policy(args, context, lambda root: requiring(args, root))
     check_expiry(rules, datetime.now(UTC))
     # What is demanded on the command line is demanded of keys too.
     if args.min_log_entries:
@@ -92,8 +99,24 @@ def policy_file_of(
     return Policy(rules=rules), roots
 
 
-def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
-    """The policy file; where its signer was named, only as that one signed it."""
+def load_named_policy(
+    args: argparse.Namespace,
+    context: Context,
+    demanding: Callable[[TrustRoot], TrustRoot] | None = None,
+) -> PolicyFile:
+    """The policy file of `--policy`; where its signer was named, only as that one signed it.
+
+    Args:
+        args: with the options of `add_policy_signer_options` and `add_trust_options`.
+        context: where editions and trust are kept.
+        demanding: makes of the root under which it must be signed one that demands more.
+
+    Raises:
+        UsageError: `invalid_usage`, `issuer_missing`, and the codes of `Policy.load` and of
+            `load_signed_policy`.
+        PolicyFileError: the codes of `attest.policy.load` and of `load_signed_policy`.
+        TrustError: the codes of `trust_of`.
+    """
     signer, issuer = args.policy_signer, args.policy_issuer
     if signer is None and issuer is None:
         if args.policy_bundle is not None:
@@ -110,13 +133,14 @@ def _loaded(args: argparse.Namespace, context: Context) -> PolicyFile:
     from attest.api.signed_policy import PolicySigner, load_signed_policy
     from attest.policy.issuers import resolve_issuer
 
+    root = trust_of(args, context)
     state = context.settings.state_folder
     return load_signed_policy(
         Path(args.policy),
         PolicySigner(
             identity=signer,
             issuer=resolve_issuer(issuer),
-            root=requiring(args, trust_of(args, context)),
+            root=root if demanding is None else demanding(root),
             folder=None if state is None else state / "policies",
         ),
         bundle=None if args.policy_bundle is None else Path(args.policy_bundle),
