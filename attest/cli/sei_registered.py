@@ -68,13 +68,25 @@ def is_inside(path: Path, repository: Path) -> bool:
     A link in it counts, wherever it leads: who may change the repository chose that. So does one
     that leads into it.
     """
-    # Not `resolve`, which ends in an error of its own where links lead to themselves.
-    top = Path(os.path.realpath(repository))
-    whole = next((one for one in (top, *top.parents) if os.path.lexists(one / ".git")), top)
-    # Not `absolute`, which keeps `..`.
-    ways = (Path(os.path.realpath(path)), Path(os.path.abspath(path)))  # noqa: PTH100
+    wholes = [_work_tree(top) for top in _ways_to(repository)]
     # The same folder may have several spellings: by case on some systems, or mounted twice.
-    return any(_is_same(one, whole) for way in ways for one in (way, *way.parents))
+    return any(
+        _is_same(one, whole)
+        for way in _ways_to(path)
+        for one in (way, *way.parents)
+        for whole in wholes
+    )
+
+
+def _ways_to(path: Path) -> tuple[Path, ...]:
+    """A path with its links followed, and as it was named."""
+    # Not `resolve`, which ends in an error of its own where links lead to themselves, and not
+    # `absolute`, which keeps `..`.
+    return Path(os.path.realpath(path)), Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _work_tree(top: Path) -> Path:
+    return next((one for one in (top, *top.parents) if os.path.lexists(one / ".git")), top)
 
 
 def _is_same(one: Path, other: Path) -> bool:

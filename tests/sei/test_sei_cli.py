@@ -13,12 +13,9 @@ from pathlib import Path
 import pytest
 
 import attest
-from attest.api import sei_judge
 from attest.api.sei import write_artefact
 from attest.cli.main import main
-from attest.formats.sei.artefact import Artefact, parse_artefact
 from attest.keys import PublicKey
-from attest.limits import Limits
 from attest.signing.keyfile import FileKey
 from tests.docs.test_public_names import heavy, probe
 from tests.sei import second
@@ -188,6 +185,18 @@ def test_a_repository_reached_by_a_link_is_the_same(desk: Desk) -> None:
     assert desk.code_of() == (2, "key_source_in_repository")
 
 
+@POSIX
+def test_a_work_tree_that_links_to_the_repository_counts_too(desk: Desk) -> None:
+    tree = desk.home / "tree"
+    (tree / ".git").mkdir(parents=True)
+    (tree / "evidence").symlink_to(desk.repository)
+    desk.register(tree / "attest")
+    desk.environ["XDG_CONFIG_HOME"] = str(tree)
+    assert desk.code_of() == (0, None)
+    desk.repository = tree / "evidence"
+    assert desk.code_of() == (2, "key_source_in_repository")
+
+
 @pytest.mark.parametrize("below", ["", "ci", ".config/attest"])
 def test_a_policy_in_the_repository_counts_where_it_is_named_and_is_told_of(
     below: str, desk: Desk
@@ -197,46 +206,6 @@ def test_a_policy_in_the_repository_counts_where_it_is_named_and_is_told_of(
     assert code == 0
     assert isinstance(report["warnings"], list)
     assert [item["code"] for item in report["warnings"]] == ["policy_in_repository"]
-
-
-def test_what_nobody_foresaw_of_one_artefact_hides_no_other(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("a", "z"):
-        write_artefact(
-            desk.repository, kind="conformance", system="s", payload={}, key=KEY, standard=name
-        )
-
-    def failing(data: bytes, where: str, *, limits: Limits) -> Artefact:
-        if where.endswith("a.json"):
-            raise RuntimeError("nobody foresaw it")
-        return parse_artefact(data, where, limits=limits)
-
-    monkeypatch.setattr(sei_judge, "parse_artefact", failing)
-    out, err = io.StringIO(), io.StringIO()
-    line = ["sei", "verify", "--repo", str(desk.repository), "--pubkey", hex_of(KEY.public)]
-    assert main([*line, "--output", "json", "-vv"], stdout=out, stderr=err, environ={}) == 2
-    reports = [json.loads(text) for text in out.getvalue().splitlines()]
-    assert [item["error"] and item["error"]["code"] for item in reports] == [
-        "internal_error",
-        None,
-        None,
-    ]
-    assert "RuntimeError" in err.getvalue()
-    with pytest.raises(RuntimeError):
-        attest.verify_artefacts(desk.repository, keys=[KEY.public])
-
-
-@pytest.mark.parametrize(("who", "word"), [("integrity", "intact"), ("key", "verified")])
-def test_intact_is_never_called_verified(who: str, word: str, desk: Desk) -> None:
-    write_artefact(
-        desk.repository, kind="conformance", system="s", payload={}, key=KEY, standard="a"
-    )
-    option = ["--integrity-only"] if who == "integrity" else ["--pubkey", hex_of(KEY.public)]
-    out, err = io.StringIO(), io.StringIO()
-    line = ["sei", "verify", "--repo", str(desk.repository), *option]
-    assert main(line, stdout=out, stderr=err, environ={}) == 0
-    assert err.getvalue().splitlines()[-1] == f"2 artefacts: 2 {word}"
 
 
 @POSIX
