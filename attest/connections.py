@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from types import TracebackType
@@ -16,7 +16,16 @@ from typing import Literal, Self, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from attest.errors import NetworkError
-from attest.http import end_at, is_loopback, machine_trust, redact_url, require_https, told
+from attest.http import (
+    Answer,
+    answered,
+    end_at,
+    is_loopback,
+    machine_trust,
+    redact_url,
+    require_https,
+    told,
+)
 
 #: For connecting, and for each silence of the server after that: a v2 log answers only when its
 #: next checkpoint is out, for which its clients are told to wait at least 20 seconds.
@@ -117,6 +126,33 @@ class Connections:
             return idle.pop() if idle else None
 
 
+@contextmanager
+def download(url: str, *, deadline: float) -> Iterator[Answer]:
+    """Ask for a URL whose answer proves itself, such as signed metadata.
+
+    Proxies of the environment are used, except to loopback. No credentials are sent, and
+    redirects are not followed; of what is no success the status alone is told.
+
+    Args:
+        url: https, or http to a loopback address.
+        deadline: when to give up, on the clock of `time.monotonic`.
+
+    Raises:
+        NetworkError: `insecure_scheme`, `invalid_uri`, `network_unreachable`,
+            `server_not_trusted`, `unexpected_answer`; also while the body is read.
+    """
+    where = redact_url(require_https(url))
+    with closing(_connected(url, deadline, where)) as connection:
+        with told(where):
+            _send(connection, Request(url=url, method="GET"))
+            response = connection.getresponse()
+        with closing(response):
+            if 200 <= response.status < 300:
+                yield answered(response, deadline, where)
+            else:
+                yield Answer(status=response.status, location=None, length=None, body=iter(()))
+
+
 def _is_fresh(connection: HTTPConnection) -> bool:
     """Whether a connection has nothing to read: the end of it, were the server tired of it."""
     import select
@@ -132,7 +168,7 @@ def _connected(url: str, deadline: float, where: str) -> HTTPConnection:
     if left <= 0:
         raise Unreached("network_unreachable", "takes too long", where=where)
     connection = _connection(url, min(left, _SILENCE_SECONDS), where)
-    end_at(deadline, connection, where)  # what a proxy says before there is a tunnel, too
+    end_at(deadline, connection, where)  # a proxy's answer is one, too
     try:
         with told(where):
             connection.connect()
@@ -187,24 +223,12 @@ def _asked(
     connection: HTTPConnection, request: Request, deadline: float, where: str
 ) -> tuple[Reply, bool]:
     """The answer, and whether the connection can be used again."""
-    from attest import __version__
-
-    parts = urlsplit(request.url)
     if connection.sock is None:
         raise NetworkError("network_unreachable", "the connection is gone", where=where)
     connection.sock.settimeout(max(0.001, min(_SILENCE_SECONDS, deadline - time.monotonic())))
     end_at(deadline, connection, where)
     with told(where):
-        connection.request(
-            request.method,
-            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            body=request.body or None,
-            headers={
-                "Accept-Encoding": "identity",
-                "User-Agent": f"attest/{__version__}",
-                **request.headers,
-            },
-        )
+        _send(connection, request)
         response = connection.getresponse()
         with closing(response):
             body = response.read(_MAX_ANSWER_BYTES + 1)
@@ -214,6 +238,22 @@ def _asked(
             if time.monotonic() > deadline:
                 raise NetworkError("network_unreachable", "takes too long", where=where)
     return _reply(response, body, where), not response.will_close
+
+
+def _send(connection: HTTPConnection, request: Request) -> None:
+    from attest import __version__
+
+    parts = urlsplit(request.url)
+    connection.request(
+        request.method,
+        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        body=request.body or None,
+        headers={
+            "Accept-Encoding": "identity",
+            "User-Agent": f"attest/{__version__}",
+            **request.headers,
+        },
+    )
 
 
 def _reply(response: HTTPResponse, body: bytes, where: str) -> Reply:

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 from attest.addresses import Address, canonical_address
 from attest.errors import NetworkError
-
-if TYPE_CHECKING:
-    from urllib.request import HTTPRedirectHandler
 
 #: For connecting, and for each silence of the server after that.
 _SILENCE_SECONDS = 20.0
@@ -95,18 +92,29 @@ class _Pinned(HTTPSConnection):
     """A connection to an address that was checked, so that no second look-up can change it."""
 
     def __init__(
-        self, host: str, port: int, addresses: Sequence[Address], context: ssl.SSLContext
+        self,
+        host: str,
+        port: int,
+        addresses: Sequence[Address],
+        deadline: float,
+        context: ssl.SSLContext,
     ) -> None:
         super().__init__(host=host, port=port, timeout=_SILENCE_SECONDS, context=context)
         self._addresses = addresses
+        self._deadline = deadline
         self._trust = context
 
     def connect(self) -> None:
         """Connect to the first address that answers; the certificate must be the host's."""
         failure = OSError("there is no address")
         for address in self._addresses:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
             try:
-                plain = socket.create_connection((str(address), self.port), self.timeout)
+                plain = socket.create_connection(
+                    (str(address), self.port), min(_SILENCE_SECONDS, left)
+                )
             except OSError as error:
                 failure = error
                 continue
@@ -141,7 +149,7 @@ def get(
             the body is read.
     """
     parts, where = urlsplit(url), redact_url(url)
-    pinned = _Pinned(host, parts.port or HTTPS, addresses, _trust(authorities))
+    pinned = _Pinned(host, parts.port or HTTPS, addresses, deadline, _trust(authorities))
     with closing(pinned) as connection:
         with told(where):
             connection.connect()
@@ -149,7 +157,7 @@ def get(
         with told(where):
             response = _asked(connection, parts)
         with closing(response):
-            yield _answer(response, deadline, where)
+            yield answered(response, deadline, where)
 
 
 def _asked(connection: HTTPSConnection, parts: SplitResult) -> HTTPResponse:
@@ -231,12 +239,6 @@ def told(where: str) -> Iterator[None]:
     try:
         yield
     except (OSError, HTTPException) as error:
-        from urllib.error import HTTPError, URLError
-
-        if isinstance(error, HTTPError):  # an answer, which happens to be an OSError too
-            raise
-        if isinstance(error, URLError) and isinstance(error.reason, OSError):
-            error = error.reason
         raise _failure(error, where) from None
 
 
@@ -246,50 +248,6 @@ def _trust(authorities: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authorities or DEFAULT_CA_BUNDLE_PATH))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-@contextmanager
-def download(url: str, *, deadline: float) -> Iterator[Answer]:
-    """Ask for a URL whose answer proves itself, such as signed metadata.
-
-    Proxies of the environment are used, except to loopback. No credentials are sent, and
-    redirects are not followed.
-
-    Args:
-        url: https, or http to a loopback address.
-        deadline: when to give up, on the clock of `time.monotonic`.
-
-    Raises:
-        NetworkError: `insecure_scheme`, `invalid_uri`, `network_unreachable`,
-            `server_not_trusted`, `unexpected_answer`; also while the body is read.
-    """
-    from urllib.error import HTTPError
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
-    from attest import __version__
-
-    where = redact_url(require_https(url))
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise NetworkError("network_unreachable", "takes too long", where=where)
-    proxies = ProxyHandler({}) if is_loopback(url) else ProxyHandler()
-    handlers = [proxies, _no_redirects()]
-    if urlsplit(url).scheme == "https":
-        handlers.append(HTTPSHandler(context=machine_trust()))
-    opener = build_opener(*handlers)
-    request = Request(  # noqa: S310 - the scheme has been checked
-        url,
-        headers={"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}"},
-    )
-    try:
-        with told(where):
-            response = opener.open(request, timeout=min(left, _SILENCE_SECONDS))
-    except HTTPError as error:
-        error.close()
-        yield Answer(status=error.code, location=None, length=None, body=iter(()))
-        return
-    with closing(response):
-        yield _answer(response, deadline, where)
 
 
 def require_https(url: str) -> str:
@@ -330,17 +288,17 @@ def machine_trust() -> ssl.SSLContext:
     return context
 
 
-def _no_redirects() -> HTTPRedirectHandler:
-    from urllib.request import HTTPRedirectHandler
+def answered(response: HTTPResponse, deadline: float, where: str) -> Answer:
+    """What a server answered; its body is read as it arrives.
 
-    class NoRedirects(HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
-            """Follow none: the redirect's own status is the answer."""
+    Args:
+        response: whose body `end_at` ends in time.
+        deadline: when to give up, on the clock of `time.monotonic`.
+        where: the URL for errors.
 
-    return NoRedirects()
-
-
-def _answer(response: HTTPResponse, deadline: float, where: str) -> Answer:
+    Raises:
+        NetworkError: `unexpected_answer`; while the body is read those of `get`.
+    """
     # What was asked for uncompressed and comes compressed is not what a digest would be of.
     if (response.getheader("Content-Encoding") or "identity").lower() != "identity":
         raise NetworkError("unexpected_answer", "is compressed, unasked", where=where)

@@ -22,8 +22,9 @@ from tuf.api.exceptions import (
 )
 from tuf.ngclient import FetcherInterface, Updater
 
+from attest.connections import download
 from attest.errors import NetworkError, TrustError, UsageError
-from attest.http import download, redact_url, require_https
+from attest.http import redact_url, require_https
 from attest.trust.replay import TARGETS, TIMESTAMP, Reader, Replayed, replay
 
 _FOUND = range(200, 300)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import Never
+
 import pytest
 
+from attest.errors import NetworkError
+from attest.http import get
 from attest.pack.fetch import PUBLIC, Internet
 from tests.pack.fetching import HOST, REPORT, fetched, refused
-from tests.pack.web import Web, redirect, reply
+from tests.pack.web import LOOPBACK, Web, redirect, reply
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -206,3 +211,23 @@ def test_addresses_are_tried_in_turn(web: Web) -> None:
         authorities=internet.authorities,
     )
     assert refused(web, web.url("/report.pdf"), internet=closed).code == "network_unreachable"
+
+
+def test_addresses_that_never_answer_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(_place: tuple[str, int], timeout: float) -> Never:
+        time.sleep(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr("socket.create_connection", silent)
+    begin = time.monotonic()
+    asked = get(
+        f"https://{HOST}/",
+        host=HOST,
+        addresses=[LOOPBACK] * 20,
+        deadline=begin + 0.3,
+        authorities=None,
+    )
+    with pytest.raises(NetworkError) as caught, asked:
+        pass
+    assert caught.value.code == "network_unreachable"
+    assert time.monotonic() - begin < 3

@@ -58,7 +58,11 @@ TABLE = (
     Row(modules=("claims", "keys"), attest=VALUES, others=("cryptography",)),
     Row(modules=("publickey",), attest=("keys",)),
     Row(modules=("verified",), attest=("digest", "statement", "claims")),
-    Row(modules=("trust.update",), attest=("trust", "trust.*", *VALUES, "http"), others=("tuf",)),
+    Row(
+        modules=("trust.update",),
+        attest=("trust", "trust.*", *VALUES, "connections", "http"),
+        others=("tuf",),
+    ),
     Row(modules=("trust.replay",), attest=("trust", "trust.*"), others=("tuf",)),
     Row(modules=("trust.store", "trust.registry"), attest=("trust", "trust.*", *VALUES, "atomic")),
     Row(modules=("trust", "trust.*"), attest=("trust", "trust.*", "keys", *VALUES),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -9,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from attest.connections import download
 from attest.errors import NetworkError
-from attest.http import download, require_https
+from attest.http import require_https
 from attest.sandbox.routes import Request, Response
 from attest.sandbox.server import LoopbackServer
 
@@ -75,6 +79,31 @@ def test_answers_that_are_none(url: str, path: str, seconds: float, code: str) -
     with pytest.raises(NetworkError) as caught:
         fetch(url + path, seconds=seconds)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"]
+)
+def test_a_server_that_is_never_silent_and_never_ready(beginning: bytes) -> None:
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):  # the client has gone
+            connection.recv(65_536)
+            connection.sendall(beginning)
+            for _ in range(60):
+                connection.sendall(b"a")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        begin = time.monotonic()
+        with pytest.raises(NetworkError) as caught:
+            fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/x", seconds=0.5)
+        taken = time.monotonic() - begin
+        thread.join()
+    assert caught.value.code == "network_unreachable"
+    assert taken < 4
 
 
 def test_a_server_that_is_not_there() -> None:
