@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 from attest.bundle import UntrustedLogEntry, parse_log_entry
 from attest.connections import Reply, Request
@@ -90,7 +91,15 @@ def _existing(
             hint="sign again: a new signature makes a new entry; nothing was written",
         )
 
+    deadline = time.monotonic() + transport.patience.total_seconds
+
     def fetch(path: str) -> bytes:
+        if time.monotonic() > deadline:  # of all of them together, and there may be many
+            raise SigningError(
+                "log_unavailable",
+                f"{SERVICE} has this entry already, and takes too long to show it",
+                hint="sign again when it does",
+            )
         request = Request(url=f"{service.url}/api/v2/{path}", method="GET")
         reply = transport.ask(request, service=SERVICE, repeatable=True, passing=(404,))
         if reply.status != 200:

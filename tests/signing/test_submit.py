@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.bundle import parse_bundle
+from attest.connections import Reply, Request
 from attest.digest import Digests
 from attest.engine.content import ArtifactContent
 from attest.engine.trace import Trace
@@ -112,6 +114,29 @@ def test_what_is_logged_already_is_found_and_is_the_same(
         second.index,
         second.integrated_time,
     )
+
+
+class Slow(Transport):
+    """Has answers in time, each of them late."""
+
+    def ask(
+        self, request: Request, *, service: str, repeatable: bool, passing: Iterable[int] = ()
+    ) -> Reply:
+        time.sleep(0.2)
+        return super().ask(request, service=service, repeatable=repeatable, passing=passing)
+
+
+def test_an_entry_is_not_read_from_many_slow_tiles_for_ever(
+    sandbox: Sandbox, submitter: Submitter, key: ec.EllipticCurvePrivateKey
+) -> None:
+    submitter = with_log(sandbox, submitter, 2)
+    work = submitter.timestamp(by_key(key, CONTENTS[0]))
+    (first,) = submitter.log(work)
+    assert submitter.log(work)[0].index == first.index
+    slow = Slow(Patience(attempts=1, total_seconds=0.3))
+    with slow, pytest.raises(SigningError) as caught:
+        replace(submitter, transport=slow).log(work)
+    assert caught.value.code == "log_unavailable"
 
 
 @pytest.mark.parametrize("content", CONTENTS)
