@@ -13,6 +13,7 @@ from typing import BinaryIO
 from attest.atomic import locked, replace_file
 from attest.bundle import PENDING_MEDIA_TYPE, parse_bundle
 from attest.claims import read_identity
+from attest.digest import Algorithm
 from attest.engine.chain import load_leaf
 from attest.engine.content import ArtifactContent, PackContent
 from attest.engine.trace import Trace
@@ -32,7 +33,7 @@ from attest.limits import DEFAULT_LIMITS, Limits
 from attest.signing.assemble import assemble_bundle
 from attest.signing.config import Services
 from attest.signing.instance import SigningInstance
-from attest.signing.work import SignedWork, Verifier
+from attest.signing.work import DigestContent, SignedWork, Verifier
 from attest.strictjson import Members, canonicalize, loads
 from attest.trust.root import TrustRoot
 from attest.verified import VerifiedAttestation
@@ -131,6 +132,23 @@ def read(path: Path, limits: Limits) -> SignedWork:
     except MalformedEvidence as error:
         raise _malformed(error.message, error.where or where) from None
     return SignedWork.from_json(signed, where=place)
+
+
+def algorithm_of(path: Path, usual: Algorithm, limits: Limits) -> Algorithm:
+    """By which a file is hashed that has a kept signature: as the key wanted that made it.
+
+    Args:
+        path: where it is kept, if it is.
+        usual: by which it is hashed otherwise.
+        limits: bounds on what is read.
+
+    Raises:
+        SigningError, UsageError: as `read`.
+    """
+    if not os.path.lexists(path):
+        return usual
+    content = read(path, limits).content
+    return content.algorithm if isinstance(content, DigestContent) else usual
 
 
 def forget(path: Path) -> None:

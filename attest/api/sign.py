@@ -279,6 +279,8 @@ class Session:
             )
         bundle, kept = bundle_for(named[0], out)
         algorithm = "sha256" if stated or self.key is None else self.key.algorithm
+        if options.resume and self.key is None:
+            algorithm = pending.algorithm_of(kept, algorithm, self.limits)
         targets = [ReadTarget.read(item, algorithm) for item in named]
         return FileTask(
             targets=targets,

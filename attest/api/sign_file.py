@@ -272,7 +272,9 @@ def _digest_of(named: NamedTarget, algorithm: Algorithm) -> tuple[bytes, _Stamp 
                 "unsupported_digest",
                 f"only {algorithm} digests can be signed",
                 where=named.name,
-                hint=f"give {algorithm}:HEX, or the file itself",
+                hint="give the file itself"
+                if algorithm == "sha384"  # which no target can be named by
+                else f"give {algorithm}:HEX, or the file itself",
             )
         return known, None
     with reading(named.path) as file:

@@ -159,6 +159,21 @@ def test_a_key_completes_only_what_it_signed(
     assert sign_with(mine, RESUME).key_id == mine.public.key_id.hex()
 
 
+def test_what_a_key_of_another_digest_signed_is_completed_without_it(
+    folder: Path, sandbox: Sandbox, instance: SigningInstance
+) -> None:
+    target, key = folder / "b.txt", FileKey(key=new_key("p384"))
+    target.write_text("content")
+    sandbox.faults.inject("log-500")
+    opened = open_key_session(key=key, instance=instance)
+    with opened as session, pytest.raises(SigningError):
+        session.sign(target, options=KEEP)
+    sandbox.faults.clear()
+    completed = resume(target, instance)
+    assert completed.key_id == key.public.key_id.hex()
+    assert completed.digest.startswith("sha384:")
+
+
 def resume(target: Path, instance: SigningInstance, source: TokenSource | None = None) -> Signed:
     with open_session(token=source or nobody(), instance=instance) as session:
         return session.sign(target, options=RESUME)
