@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from attest.errors import AttestError, SigningError, UsageError
 from attest.keys import PublicKey
-from attest.signing.failures import redact
+from attest.signing.failures import redact, unreachable
 from attest.signing.keyfile import Passphrase
 
 if TYPE_CHECKING:
@@ -287,9 +287,14 @@ def _failure(error: Exception, uri: str, pin: Pin) -> AttestError:
             hint="check it before you try again: a token locks after a few wrong ones",
         )
     said = redact(str(error), pin.secrets)
+    why = f"{kind}{': ' if said else ''}{said}"
+    # What Vault's client lets through quotes its own inner workings at length.
+    if kind in ("ConnectionError", "ConnectTimeout", "ReadTimeout"):
+        away = unreachable(error, "its service")
+        why = why if away is None else away.message
     return SigningError(
         "key_service_failed",
-        f"the key cannot be used: {kind}{': ' if said else ''}{said}",
+        f"the key cannot be used: {why}",
         where=uri,
         hint=f"check the URI ({SCHEMES[scheme_of(uri) or 'hsm']}), and what that service's own"
         " client takes from the environment",

@@ -94,7 +94,10 @@ def test_a_service_that_is_away_is_told_of(
 ) -> None:
     for name in ("VAULT_ADDR", "AWS_ENDPOINT_URL_KMS"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    assert refusal(uri).code == "key_service_failed"
+    error = refusal(uri)
+    assert error.code == "key_service_failed"
+    assert "127.0.0.1:1" in error.message
+    assert "ConnectionPool" not in error.message  # nobody's service, but a client's inside
     assert service.asked == []
 
 
