@@ -155,12 +155,14 @@ def download(url: str, *, deadline: float) -> Iterator[Answer]:
 
 def _is_fresh(connection: HTTPConnection) -> bool:
     """Whether a connection has nothing to read: the end of it, were the server tired of it."""
-    import select
+    import selectors
 
     if connection.sock is None:
         return False
-    readable, _, _ = select.select([connection.sock], [], [], 0)
-    return not readable
+    # Not `select`, which knows the first 1024 open files of a process and no others.
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        return not selector.select(0)
 
 
 def _connected(url: str, deadline: float, where: str) -> HTTPConnection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -189,6 +191,29 @@ def test_a_connection_is_used_again_and_replaced_when_the_server_left(server: Se
         for _ in range(2):
             transport.ask(request, service="it", repeatable=False)
     assert len(server.connections) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows numbers sockets otherwise")
+def test_a_connection_is_used_again_however_many_files_are_open(server: Server) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1_500:
+        pytest.skip("this machine allows no process so many open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1_500), hard))
+    taken: list[int] = []
+    try:
+        while not taken or taken[-1] < 1_100:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        with Connections() as connections:
+            for _ in range(2):
+                request = Request(url=server.url, body=b"x")
+                assert connections.ask(request, deadline=time.monotonic() + 9).status == 200
+        assert len(server.connections) == 1
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_many_threads_share_a_transport(server: Server) -> None:
