@@ -256,11 +256,17 @@ def require_https(url: str) -> str:
     Raises:
         NetworkError: `insecure_scheme`, `invalid_uri`.
     """
+    none = NetworkError("invalid_uri", "is not a URL", hint="give an https URL")
+    if not url.isprintable() or " " in url:
+        raise none
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
+        # What is sent of it is ASCII, the host by IDNA; errors of both are a ValueError.
+        (host or "").encode("idna")
+        (parts.path + parts.query).encode("ascii")
     except ValueError:
-        raise NetworkError("invalid_uri", "is not a URL", hint="give an https URL") from None
+        raise none from None
     if parts.username is not None or parts.password is not None:
         raise NetworkError("invalid_uri", "carries credentials", where=redact_url(url))
     if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))):

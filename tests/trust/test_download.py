@@ -141,7 +141,22 @@ def test_addresses_that_may_be_asked(url: str) -> None:
     assert require_https(url) == url
 
 
-@pytest.mark.parametrize("url", ["http://[", "https://[", "https://ana:secret@tuf.acme.example/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[",
+        "https://[",
+        "https://ana:secret@tuf.acme.example/x",
+        "https://tuf.acme.example:port",
+        "https://tuf.acme.example:65536",
+        "https://tuf..acme.example",
+        f"https://{'a' * 64}.example",
+        "https://tuf acme.example",
+        "https://tuf.acme.example/\x00",
+        "https://tuf.acme.example/\n",
+        "https://tuf.acme.example/ü",
+    ],
+)
 def test_addresses_that_are_none(url: str, network_calls: list[str]) -> None:
     with pytest.raises(NetworkError) as caught:
         fetch(url)
