@@ -125,6 +125,8 @@ def test_where_only_subjects_are_asked_for_their_parts_that_differ_are_told() ->
     [result] = decided(rules, attestation(workflow(ref="refs/heads/x"))).requirements
     [candidate] = result.candidates
     assert candidate.differs == ("differs in ref: expected refs/heads/main, found refs/heads/x",)
+    [result] = decided(rules, attestation(KEYS[0])).requirements
+    assert [item.differs for item in result.candidates] == [()]
     more = policy([ci()], [line("ci")])
     [result] = decided(more, attestation(workflow("acme/other"))).requirements
     assert [item.differs for item in result.candidates] == [()]
