@@ -36,6 +36,8 @@ STEP_SUBJECT = "5 subject"
 STEP_ARTEFACT = "6 artefact"
 #: A `.sig` has no place for a time.
 _EVIDENCE = Evidence(timeless=True)
+#: What no `.sig` can meet, whoever signed.
+_UNPROVABLE = frozenset({"log_required", "timestamp_required"})
 _INTEGRITY = Warned(code="integrity_only", message="nobody's identity was checked")
 
 
@@ -156,7 +158,13 @@ class ArtefactJudge:
                 report = replace(report.failed(error), attestations=results, checks=trace.checks)
                 return replace(report, warnings=(*report.warnings, *warnings))
         report = replace(report, warnings=(*report.warnings, *warnings))
-        return judge.decide(report, judged, trace, evidence=_EVIDENCE)
+        report = judge.decide(report, judged, trace, evidence=_EVIDENCE)
+        if report.error is not None and report.error.code in _UNPROVABLE:
+            report.error.hint = (
+                "a .sig has neither log entry nor time: where keys alone are to do, the policy says"
+                " `log: optional` and `timestamp: optional`"
+            )
+        return report
 
     def _attestations(self, judge: Judge, found: Found, digest_of: DigestOf) -> Iterator[Judged]:
         """Every signature that may count, judged."""
