@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from attest.oidc import IdentityToken
+from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
 from attest.signing.instance import SigningInstance
 from tests.signing.ci_jobs import job, machine
@@ -57,3 +59,13 @@ def person(sandbox: Sandbox) -> IdentityToken:
 @pytest.fixture
 def workflow(sandbox: Sandbox) -> IdentityToken:
     return IdentityToken.from_text(sandbox.github_token())
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A small pack that nobody has signed."""
+    source = tmp_path / "log.txt"
+    source.write_text("all 214 tests passed\n")
+    path = tmp_path / "evidence.epack"
+    build_pack(path, [source], stream="acme/prod")
+    return path

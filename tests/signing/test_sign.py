@@ -35,15 +35,6 @@ WORKFLOW = Signer(
 
 
 @pytest.fixture
-def pack(tmp_path: Path) -> Path:
-    source = tmp_path / "log.txt"
-    source.write_text("all 214 tests passed\n")
-    path = tmp_path / "evidence.epack"
-    build_pack(path, [source], stream="acme/prod")
-    return path
-
-
-@pytest.fixture
 def root(sandbox: Sandbox) -> TrustRoot:
     return TrustRoot.from_file(sandbox.trusted_root)
 

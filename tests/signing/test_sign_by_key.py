@@ -19,7 +19,6 @@ from attest.api.verify import examine
 from attest.errors import AttestError, UsageError
 from attest.keys import PublicKey
 from attest.oidc import IdentityToken
-from attest.pack.builder import build_pack
 from attest.pack.reader import open_pack
 from attest.policy.model import Policy, Signer
 from attest.sandbox import Sandbox
@@ -32,15 +31,6 @@ from tests.signing.keys import key_of, nothing, pem_of, written
 
 STATEMENT_KINDS = ("p256", "p384", "ed25519")
 V1, V2 = 1, 2
-
-
-@pytest.fixture
-def pack(tmp_path: Path) -> Path:
-    source = tmp_path / "log.txt"
-    source.write_text("all 214 tests passed\n")
-    path = tmp_path / "evidence.epack"
-    build_pack(path, [source], stream="acme/prod")
-    return path
 
 
 @pytest.fixture

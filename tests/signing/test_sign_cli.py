@@ -9,30 +9,14 @@ import shlex
 import sys
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from attest.cli.main import main
 from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
 from attest.sandbox.browser import played_browser
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ran:
-    """How one command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*words: str, environ: Mapping[str, str] | None = None) -> Ran:
-    out, err = io.StringIO(), io.StringIO()
-    code = main(words, stdout=out, stderr=err, environ=environ or {})
-    return Ran(code=code, out=out.getvalue(), err=err.getvalue())
+from tests.signing.command_line import run
 
 
 @pytest.fixture

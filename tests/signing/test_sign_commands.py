@@ -7,8 +7,8 @@ import io
 import json
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,23 +22,9 @@ from attest.pack.builder import build_pack
 from attest.sandbox import Sandbox
 from attest.signing.instance import Kind, SigningInstance
 from attest.trust import root
+from tests.signing.command_line import run
 
 TYPE = "https://acme.example/tested/v1"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ran:
-    """How one command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*words: str, environ: Mapping[str, str] | None = None) -> Ran:
-    out, err = io.StringIO(), io.StringIO()
-    code = main(words, stdout=out, stderr=err, environ=environ or {})
-    return Ran(code=code, out=out.getvalue(), err=err.getvalue())
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from attest.api.sign import sign
 from attest.api.verify import verify
 from attest.errors import AttestError, NetworkError, SigningError
 from attest.oidc import IdentityToken
-from attest.pack.builder import build_pack
 from attest.policy.model import Policy, Signer
 from attest.sandbox import Sandbox, SandboxError
 from attest.sandbox.faults import KINDS
@@ -31,14 +30,6 @@ HURRIED = Patience(attempts=4, pause_seconds=0.001, total_seconds=20)
 def _working(sandbox: Sandbox) -> Iterator[None]:
     yield
     sandbox.faults.clear()
-
-
-@pytest.fixture
-def pack(tmp_path: Path) -> Path:
-    (tmp_path / "log.txt").write_text("all 214 tests passed\n")
-    path = tmp_path / "evidence.epack"
-    build_pack(path, [tmp_path / "log.txt"], stream="acme/prod")
-    return path
 
 
 def everything(folder: Path) -> dict[str, bytes]:
